@@ -1,0 +1,224 @@
+//! Latency histograms: OpenTelemetry exponential histograms of scale 4.
+//!
+//! Bucket `i` counts durations in `(base^i, base^(i+1)]` ms with base = 2^(1/16) ≈ 1.044, so any
+//! quantile is known to 4.4 %. Equal to Prometheus native histograms of schema 4. Merging adds counts.
+//! This file does not record on a hot path: data planes use a dense array of the same buckets and
+//! [`bucket_of_nanos`]. Source: OpenTelemetry metrics data model, "Exponential Histogram".
+
+use serde::{Deserialize, Serialize};
+
+/// OpenTelemetry scale of every histogram here; base = 2^(2^-scale).
+pub const HISTOGRAM_SCALE: i8 = 4;
+/// Smallest bucket index: durations up to about 1 µs.
+pub const INDEX_MIN: i32 = -160;
+/// Largest bucket index: durations of about 73 min and more.
+pub const INDEX_MAX: i32 = 351;
+/// Most buckets a histogram may hold (the whole range).
+const BUCKETS_MAX: usize = (INDEX_MAX - INDEX_MIN + 1) as usize;
+
+/// A sparse run of bucket counts. Units: bucket bounds in ms, counts in requests.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Histogram {
+    /// Index of the first count.
+    pub offset: i32,
+    /// Counts of consecutive buckets from `offset`.
+    pub counts: Vec<u64>,
+}
+
+/// The upper bound of bucket `index` in ms.
+pub fn bucket_upper_ms(index: i32) -> f64 {
+    (f64::from(index + 1) / 16.0).exp2()
+}
+
+/// The bucket of a duration in ns, clamped to [`INDEX_MIN`]..=[`INDEX_MAX`]. Exact at bucket bounds
+/// to the precision of f64; no logarithm, so cheap enough for a request path.
+pub fn bucket_of_nanos(nanos: u64) -> i32 {
+    if nanos == 0 {
+        return INDEX_MIN;
+    }
+    let bits = (nanos as f64 / 1e6).to_bits();
+    let exponent = ((bits >> 52) & 0x7ff) as i32 - 1023;
+    let mantissa = bits & ((1 << 52) - 1);
+    // How many of the 16 bounds 2^(j/16) lie strictly below 1.mantissa; a bound belongs to the bucket under it.
+    let steps = MANTISSA_BOUNDS.partition_point(|&bound| bound < mantissa) as i32;
+    (exponent * 16 + steps - 1).clamp(INDEX_MIN, INDEX_MAX)
+}
+
+/// Mantissa bits of 2^(j/16), j = 0..16, so that `partition_point` counts bounds below a value.
+const MANTISSA_BOUNDS: [u64; 16] = [
+    0x0000000000000,
+    0x0b5586cf9890f,
+    0x172b83c7d517b,
+    0x2387a6e756238,
+    0x306fe0a31b715,
+    0x3dea64c123422,
+    0x4bfdad5362a27,
+    0x5ab07dd485429,
+    0x6a09e667f3bcd,
+    0x7a11473eb0187,
+    0x8ace5422aa0db,
+    0x9c49182a3f090,
+    0xae89f995ad3ad,
+    0xc199bdd85529c,
+    0xd5818dcfba487,
+    0xea4afa2a490da,
+];
+
+impl Histogram {
+    /// A histogram from one count of each bucket index in ascending order, zero runs trimmed.
+    pub fn from_dense(first: i32, counts: &[u64]) -> Histogram {
+        let Some(start) = counts.iter().position(|&c| c > 0) else { return Histogram::default() };
+        let end = counts.iter().rposition(|&c| c > 0).map_or(start, |last| last + 1);
+        Histogram { offset: first + start as i32, counts: counts[start..end].to_vec() }
+    }
+
+    /// All requests counted.
+    pub fn total(&self) -> u64 {
+        self.counts.iter().fold(0, |sum, &c| sum.saturating_add(c))
+    }
+
+    /// Whether nothing was counted.
+    pub fn is_empty(&self) -> bool {
+        self.counts.iter().all(|&c| c == 0)
+    }
+
+    /// Whether every index is inside [`INDEX_MIN`]..=[`INDEX_MAX`]; wire input is checked with this.
+    pub fn in_range(&self) -> bool {
+        self.counts.len() <= BUCKETS_MAX
+            && self.offset >= INDEX_MIN
+            && i64::from(self.offset) + self.counts.len() as i64 - 1 <= i64::from(INDEX_MAX)
+    }
+
+    /// Counts with their bucket index, empty buckets left out.
+    pub fn iter(&self) -> impl Iterator<Item = (i32, u64)> + '_ {
+        self.counts.iter().enumerate().filter(|(_, c)| **c > 0).map(|(i, &c)| (self.offset + i as i32, c))
+    }
+
+    /// Adds one duration, in ms.
+    pub fn record_ms(&mut self, ms: f64) {
+        let index = bucket_of_nanos((ms.max(0.0) * 1e6).min(u64::MAX as f64) as u64);
+        self.add(index, 1);
+    }
+
+    /// Adds `count` to bucket `index` (clamped to the allowed range).
+    pub fn add(&mut self, index: i32, count: u64) {
+        if count == 0 {
+            return;
+        }
+        let index = index.clamp(INDEX_MIN, INDEX_MAX);
+        if self.counts.is_empty() {
+            self.offset = index;
+        }
+        if index < self.offset {
+            let missing = (self.offset - index) as usize;
+            self.counts.splice(0..0, std::iter::repeat_n(0, missing));
+            self.offset = index;
+        }
+        let place = (index - self.offset) as usize;
+        if place >= self.counts.len() {
+            self.counts.resize(place + 1, 0);
+        }
+        self.counts[place] = self.counts[place].saturating_add(count);
+    }
+
+    /// Adds every count of `other`.
+    pub fn merge(&mut self, other: &Histogram) {
+        other.iter().for_each(|(index, count)| self.add(index, count));
+    }
+
+    /// What `self` counted more than `earlier`, bucket by bucket; never negative.
+    pub fn minus(&self, earlier: &Histogram) -> Histogram {
+        let mut delta = Histogram::default();
+        for (index, count) in self.iter() {
+            delta.add(index, count.saturating_sub(earlier.count(index)));
+        }
+        delta
+    }
+
+    /// The count of one bucket.
+    pub fn count(&self, index: i32) -> u64 {
+        usize::try_from(index - self.offset).ok().and_then(|i| self.counts.get(i)).copied().unwrap_or(0)
+    }
+
+    /// Requests in buckets that lie wholly above `ms`, counted by upper-bound rule: a bucket counts
+    /// as above when its upper bound exceeds `ms` by more than rounding.
+    pub fn above_ms(&self, ms: f64) -> u64 {
+        self.iter().filter(|(index, _)| bucket_upper_ms(*index) > ms * (1.0 + 1e-9)).map(|(_, c)| c).sum()
+    }
+
+    /// The `q`-quantile in ms (upper bound of its bucket), `None` without counts. `q` is in 0..=1.
+    pub fn quantile_ms(&self, q: f64) -> Option<f64> {
+        let total = self.total();
+        if total == 0 {
+            return None;
+        }
+        let rank = ((q.clamp(0.0, 1.0) * total as f64).ceil() as u64).max(1);
+        let mut seen = 0_u64;
+        for (index, count) in self.iter() {
+            seen = seen.saturating_add(count);
+            if seen >= rank {
+                return Some(bucket_upper_ms(index));
+            }
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bound_belongs_to_the_bucket_below_it() {
+        // 1 ms = base^0 is the upper bound of bucket -1; just above it starts bucket 0.
+        assert_eq!(bucket_of_nanos(1_000_000), -1);
+        assert_eq!(bucket_of_nanos(1_000_001), 0);
+        assert_eq!(bucket_of_nanos(2_000_000), 15);
+        assert_eq!(bucket_of_nanos(0), INDEX_MIN);
+        assert_eq!(bucket_of_nanos(1), INDEX_MIN);
+        assert_eq!(bucket_of_nanos(u64::MAX), INDEX_MAX);
+    }
+
+    #[test]
+    fn every_duration_lies_inside_its_bucket() {
+        let mut ns = 1_100_u64;
+        while ns < 4_000_000_000_000 {
+            let index = bucket_of_nanos(ns);
+            let ms = ns as f64 / 1e6;
+            assert!(ms <= bucket_upper_ms(index) * (1.0 + 1e-12), "{ns} {index}");
+            assert!(ms > bucket_upper_ms(index - 1) * (1.0 - 1e-12), "{ns} {index}");
+            ns = ns * 1013 / 1000 + 1;
+        }
+    }
+
+    #[test]
+    fn merging_and_subtracting_undo_each_other() {
+        let (mut a, mut b) = (Histogram::default(), Histogram::default());
+        [0.5, 3.0, 3.0, 900.0].into_iter().for_each(|ms| a.record_ms(ms));
+        [0.01, 3.0, 60_000.0].into_iter().for_each(|ms| b.record_ms(ms));
+        let mut both = a.clone();
+        both.merge(&b);
+        assert_eq!(both.total(), 7);
+        let back = both.minus(&b);
+        assert!(back.iter().eq(a.iter()));
+        assert_eq!(a.minus(&both).total(), 0);
+    }
+
+    #[test]
+    fn quantiles_are_within_one_bucket() {
+        let mut h = Histogram::default();
+        (1..=100).for_each(|ms| h.record_ms(f64::from(ms)));
+        let p90 = h.quantile_ms(0.9).unwrap();
+        assert!((90.0..90.0 * 1.045).contains(&p90), "{p90}");
+        assert_eq!(Histogram::default().quantile_ms(0.5), None);
+        assert_eq!(h.above_ms(1000.0), 0);
+    }
+
+    #[test]
+    fn wire_ranges_are_checked() {
+        assert!(Histogram { offset: -160, counts: vec![1; 512] }.in_range());
+        assert!(!Histogram { offset: -161, counts: vec![1] }.in_range());
+        assert!(!Histogram { offset: 351, counts: vec![1, 1] }.in_range());
+        assert!(!Histogram { offset: i32::MAX, counts: vec![1, 1] }.in_range());
+    }
+}

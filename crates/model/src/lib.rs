@@ -1,0 +1,21 @@
+//! The words of FactoryWager as types: ids, units, plans, splits, observations.
+//!
+//! Everything other crates talk about is named here, once. There is no async, no I/O, no clock and
+//! no randomness in this crate: a value goes in, a value comes out, the same each time.
+//! The glossary in `docs/reference/glossary.md` says what each word means.
+
+mod histogram;
+mod ids;
+mod observation;
+pub mod plan;
+pub mod split;
+mod time;
+mod units;
+
+pub use histogram::{HISTOGRAM_SCALE, Histogram, INDEX_MAX, INDEX_MIN, bucket_of_nanos, bucket_upper_ms};
+pub use ids::{IdError, LogId, NAME_BYTES_MAX, Region, RunId, ServiceKey, ServiceName, SourceId};
+pub use observation::{Apdex, Batches, CellKey, Counts, DurationStats, MetricSums};
+pub use plan::{Phase, Plan};
+pub use split::{Salt, Split, Variant};
+pub use time::Timestamp;
+pub use units::{Epoch, Percent, UnitError, Weight};

@@ -1,0 +1,1 @@
+//! Reading `factory-wager.yaml`: every fault at once, with its place.
