@@ -1,1 +1,13 @@
-//! (being built)
+//! The L7 splitting proxy: every request to stable or canary, every outcome counted.
+//!
+//! Folders follow a request: `accept` takes the connection and refuses ambiguous framing, `route`
+//! holds what the split means here, `assign` picks the variant, `upstream` sends the request on,
+//! `observe` counts what happened. `remote` runs all of it without a control plane in the process.
+//! Worker threads share nothing on the request path; a split change is a message to each.
+
+mod proxy;
+pub mod remote;
+mod settings;
+
+pub use proxy::{Applied, Drained, Proxy, ProxyStats, StartError};
+pub use settings::{ForcedVariant, Limits, ProxySettings, Timeouts, TlsSettings};
