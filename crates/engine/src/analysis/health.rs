@@ -1,0 +1,95 @@
+//! The health score with bounds that hold at every look.
+//!
+//! Each of the three parts gets a third of the error probability; the score of the parts' bounds
+//! then bounds the score. Lower bounds of the mean use times capped where the response part is
+//! zero anyway, so they hold for any distribution; its upper bound is asymptotic and marked so.
+
+use fw_model::{Counts, Plan, bucket_upper_ms};
+use fw_stats::sequence;
+
+use super::{Finding, Strength, findings, sample, words};
+use crate::rollout::{Rollout, Trigger, health_of};
+
+/// The response part of the score is 0 from this mean on.
+const RESPONSE_ZERO_MS: f64 = 1100.0;
+/// Requests at which the mean's sequence is tightest.
+const TUNED_FOR_REQUESTS: f64 = 1000.0;
+/// Fewest canary requests of a health finding.
+const REQUESTS_MIN: u64 = 10;
+
+/// A confidence interval of the score, 0 to 100.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Bounds {
+    pub(super) low: f64,
+    pub(super) high: f64,
+}
+
+/// The score's bounds at total error probability `alpha`; none without requests.
+pub(super) fn bounds(counts: &Counts, alpha: f64) -> Option<Bounds> {
+    let third = alpha / 3.0;
+    let n = counts.requests as f64;
+    let (error_low, error_high) = sequence::proportion(n, counts.errors as f64, third);
+    let (slow_low, slow_high) = mean_bounds(counts, third);
+    let (content_low, content_high) = satisfaction_bounds(counts, third);
+    (counts.requests > 0).then(|| Bounds {
+        low: crate::rollout::score(100.0 * error_high, slow_high, 100.0 * content_low).score,
+        high: crate::rollout::score(100.0 * error_low, slow_low, 100.0 * content_high).score,
+    })
+}
+
+/// Bounds of the mean response time, ms.
+pub(super) fn mean_bounds(counts: &Counts, alpha: f64) -> (f64, f64) {
+    let timed = counts.duration.histogram.total();
+    let Some(mean) = counts.mean_ms() else { return (0.0, f64::INFINITY) };
+    let n = timed as f64;
+    let variance = (counts.duration.sum_squares / n - mean * mean).max(0.0);
+    let high = mean + sequence::mean_half_width(n, variance, alpha, TUNED_FOR_REQUESTS);
+    let capped: f64 = counts
+        .duration
+        .histogram
+        .iter()
+        .map(|(index, count)| {
+            count as f64 * (bucket_upper_ms(index - 1).min(RESPONSE_ZERO_MS) / RESPONSE_ZERO_MS)
+        })
+        .sum();
+    let low = sequence::proportion(n, capped, alpha).0 * RESPONSE_ZERO_MS;
+    (low.min(mean), high)
+}
+
+fn satisfaction_bounds(counts: &Counts, alpha: f64) -> (f64, f64) {
+    match counts.metrics.get(crate::rollout::SATISFACTION_METRIC).filter(|m| m.count > 0) {
+        Some(own) => sequence::proportion(own.count as f64, own.sum / 100.0, alpha),
+        None => {
+            let n = counts.requests as f64;
+            sequence::proportion(n, n * counts.apdex_score().unwrap_or(0.0), alpha)
+        }
+    }
+}
+
+/// Health shown to be below the trigger: even its upper bound is.
+pub(super) fn finding(plan: &Plan, rollout: &Rollout, limit: f64) -> Finding {
+    let counts = sample::with_overdue(rollout);
+    let penalty = findings::visits_penalty(rollout).exp();
+    let alpha_of = |alpha: f64| alpha * findings::SHARE_HEALTH / penalty;
+    let value = health_of(&counts).map(|h| h.score);
+    let below = |alpha: f64| bounds(&counts, alpha_of(alpha)).is_some_and(|b| b.high < limit);
+    let strength = if counts.requests < REQUESTS_MIN {
+        Strength::Quiet
+    } else if below(plan.analysis.alpha) {
+        Strength::Shown
+    } else if below(plan.analysis.alpha.sqrt()) {
+        Strength::Warning
+    } else {
+        Strength::Quiet
+    };
+    let text = match (value, bounds(&counts, alpha_of(plan.analysis.alpha))) {
+        (Some(value), Some(b)) => format!(
+            "health score {value:.1} (between {:.1} and {:.1} at every look) over {} requests, limit {limit}",
+            b.low,
+            b.high,
+            words::count(counts.requests)
+        ),
+        _ => "no health score without requests".into(),
+    };
+    Finding { trigger: Trigger::Health, strength, value, limit, text }
+}

@@ -1,0 +1,50 @@
+//! What a look is judged by: requests and errors, and response times including those still awaited.
+
+use fw_model::{Counts, Histogram};
+
+use crate::rollout::Rollout;
+
+/// Requests and errors of one or more looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Sample {
+    /// Requests with an outcome.
+    pub requests: u64,
+    /// Of them, errors.
+    pub errors: u64,
+}
+
+impl Sample {
+    pub(super) fn of(counts: &Counts) -> Sample {
+        Sample { requests: counts.requests, errors: counts.errors.min(counts.requests) }
+    }
+
+    pub(super) fn plus(self, other: Sample) -> Sample {
+        Sample { requests: self.requests + other.requests, errors: self.errors + other.errors }
+    }
+}
+
+/// The canary's counts of this visit, with requests that are under way for longer than the Apdex
+/// target counted at the age they have already: a hang is seen before any time-out.
+pub(super) fn with_overdue(rollout: &Rollout) -> Counts {
+    let mut counts = rollout.tally.canary.clone();
+    let target = rollout.phase().map_or(500.0, fw_model::Phase::apdex_target_ms);
+    let overdue = overdue(&rollout.analysis.in_flight.canary, target);
+    for (index, count) in overdue.iter() {
+        // The age is at least the bucket's lower bound.
+        let age = fw_model::bucket_upper_ms(index - 1);
+        counts.duration.sum_ms += age * count as f64;
+        counts.duration.sum_squares += age * age * count as f64;
+    }
+    counts.duration.histogram.merge(&overdue);
+    counts.requests = counts.requests.saturating_add(overdue.total());
+    counts
+}
+
+/// Ages whose whole bucket lies above the target.
+fn overdue(ages: &Histogram, target_ms: f64) -> Histogram {
+    let mut late = Histogram::default();
+    ages.iter()
+        .filter(|(i, _)| fw_model::bucket_upper_ms(i - 1) >= target_ms)
+        .for_each(|(i, c)| late.add(i, c));
+    late
+}
