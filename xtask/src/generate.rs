@@ -1,0 +1,67 @@
+//! `cargo xtask gen`: the pages of docs/reference that are made from code.
+//!
+//! Each page is the standard output of one program of the workspace, so the text lives beside the thing
+//! it describes. `--check` writes nothing and fails when a page on disk differs: CI runs it, so the reference can't lie.
+
+use std::fs;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+
+use crate::sh;
+
+/// A generator may have to be built first.
+const GENERATE_TIME_MAX: Duration = Duration::from_secs(20 * 60);
+
+/// One generated file.
+struct Page {
+    /// Where it stands in the repository.
+    path: &'static str,
+    /// Arguments of cargo that make it write the page to standard output.
+    cargo: &'static [&'static str],
+}
+
+const PAGES: [Page; 2] = [
+    Page {
+        path: "docs/reference/config.md",
+        cargo: &["run", "--quiet", "--locked", "--package", "fw-runtime", "--example", "config_reference"],
+    },
+    Page {
+        path: "docs/reference/config.schema.json",
+        cargo: &[
+            "run",
+            "--quiet",
+            "--locked",
+            "--package",
+            "fw-cli",
+            "--bin",
+            "fw",
+            "--",
+            "config",
+            "schema",
+        ],
+    },
+];
+
+/// Writes every page, or compares every page.
+pub(crate) fn run(check: bool) -> Result<ExitCode> {
+    let mut stale = 0;
+    for page in &PAGES {
+        let text = sh::capture(sh::cargo().args(page.cargo), GENERATE_TIME_MAX)
+            .with_context(|| format!("cannot make {}", page.path))?;
+        ensure!(!text.trim().is_empty(), "the generator of {} wrote nothing", page.path);
+        let path = sh::root().join(page.path);
+        if fs::read_to_string(&path).is_ok_and(|old| old == text) {
+            continue;
+        }
+        if check {
+            eprintln!("{} is not what the code says: run `cargo xtask gen` and commit it", page.path);
+            stale += 1;
+        } else {
+            fs::write(&path, text).with_context(|| page.path.to_owned())?;
+            eprintln!("wrote {}", page.path);
+        }
+    }
+    Ok(if stale == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
