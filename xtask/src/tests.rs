@@ -44,13 +44,13 @@ impl std::fmt::Display for Summary {
     }
 }
 
-/// Runs nextest over the workspace, showing its output as it comes.
+/// Runs nextest (over the whole workspace, unless `args` say otherwise), showing its output as it comes.
 ///
 /// # Errors
 /// When nextest ends without a closing line: then it ran no test (a build error, for example).
 pub(crate) fn nextest(args: &[String]) -> Result<Summary> {
     let mut command = sh::cargo();
-    command.args(["nextest", "run", "--workspace", "--locked", "--no-fail-fast"]).args(args);
+    command.args(["nextest", "run", "--locked", "--no-fail-fast"]).args(args);
     let (status, text) = sh::tee(&mut command)?;
     let Some(line) = text.lines().rev().find(|line| line.contains("Summary [")) else {
         bail!("cargo nextest ran no test ({status})");
