@@ -1,0 +1,55 @@
+//! The schema and how it grows: numbered steps, each applied once, in a transaction of its own.
+//!
+//! `PRAGMA user_version` is the number of the last step applied, `PRAGMA application_id` says that the
+//! file is ours. To change the schema, add `migrations/000N_what.sql` and a line to [`MIGRATIONS`]; never
+//! edit a step that was released.
+
+use rusqlite::{Connection, TransactionBehavior};
+
+use super::fail::Place;
+use crate::Error;
+
+/// Marks our databases: "FWlg" in ASCII.
+pub(super) const APPLICATION_ID: i32 = 0x4657_6C67;
+
+/// All steps; the step at index i brings a database to version i + 1.
+const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_initial.sql")];
+
+/// The version this program writes and the highest it reads.
+pub(super) const VERSION: u32 = MIGRATIONS.len() as u32;
+
+/// Checks that the file is one of ours and of a version we know, without changing it. Gives the version.
+///
+/// # Errors
+/// [`Error::NotOurs`], [`Error::TooNew`], [`Error::Corrupt`], [`Error::Io`].
+pub(super) fn recognise(conn: &Connection, place: &Place) -> Result<u32, Error> {
+    let pragma = |name: &str| conn.pragma_query_value(None, name, |row| row.get::<_, i32>(0));
+    let application = pragma("application_id").map_err(|e| place.fail(e))?;
+    if application != APPLICATION_ID {
+        let what = "a SQLite database of another program".to_owned();
+        return Err(Error::NotOurs { path: place.0.clone(), what });
+    }
+    let found = pragma("user_version").map_err(|e| place.fail(e))?;
+    match u32::try_from(found) {
+        Ok(found) if (1..=VERSION).contains(&found) => Ok(found),
+        Ok(found) if found > VERSION => Err(Error::TooNew { path: place.0.clone(), found, known: VERSION }),
+        _ => Err(place.corrupt(format!("its schema version is {found}, which no release ever wrote"))),
+    }
+}
+
+/// Applies the steps after `from`, each in one transaction.
+///
+/// # Errors
+/// [`Error::Full`], [`Error::Io`], [`Error::Busy`], [`Error::Corrupt`].
+pub(super) fn migrate(conn: &mut Connection, place: &Place, from: u32) -> Result<(), Error> {
+    for (index, step) in MIGRATIONS.iter().enumerate().skip(from as usize) {
+        let mut apply = || -> rusqlite::Result<()> {
+            let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            tx.execute_batch(step)?;
+            tx.pragma_update(None, "user_version", index as u32 + 1)?;
+            tx.commit()
+        };
+        apply().map_err(|e| place.fail(e))?;
+    }
+    Ok(())
+}
