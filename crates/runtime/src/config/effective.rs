@@ -1,0 +1,220 @@
+//! The config with every default written out: `fw config show`, and what a client sends to a server.
+//!
+//! What is written reads back as the same config; a test holds it to that.
+
+use fw_model::plan::{AnalysisPolicy, RouterKind, Version};
+use fw_model::split::Stickiness;
+use fw_model::{Phase, Plan};
+use serde::Serialize;
+
+use super::duration;
+use super::service::{ServerConfig, ServiceConfig, TrafficConfig};
+use super::tree::{Node, Resolved, Scalar, Value, to_json};
+
+/// The config as JSON, every default written out.
+pub fn effective_json(config: &ServiceConfig) -> serde_json::Value {
+    to_json(&tree(config))
+}
+
+/// The config as YAML, every default written out, keys in the order of the reference.
+pub fn effective_yaml(config: &ServiceConfig) -> String {
+    let mut out = String::new();
+    block(&tree(config), 0, &mut out);
+    out
+}
+
+fn tree(config: &ServiceConfig) -> Node {
+    let plan = &config.plan;
+    let mut entries = vec![("service", Node::text(plan.key.service.as_str()))];
+    if let Some(region) = &plan.key.region {
+        entries.push(("region", Node::text(region.as_str())));
+    }
+    entries.push((
+        "versions",
+        Node::map([("stable", version(&plan.stable)), ("canary", version(&plan.canary))]),
+    ));
+    entries.push(("traffic", traffic(plan, &config.traffic)));
+    entries.push(("rollout", rollout(plan, &config.server)));
+    entries.push(("auth", auth(&config.server)));
+    Node::map(entries)
+}
+
+fn version(version: &Version) -> Node {
+    let mut entries = vec![("version", Node::text(&version.version))];
+    match version.urls.as_slice() {
+        [] => {}
+        [one] => entries.push(("url", Node::text(one))),
+        many => entries.push(("urls", Node::list(many.iter().map(Node::text)))),
+    }
+    Node::map(entries)
+}
+
+fn traffic(plan: &Plan, traffic: &TrafficConfig) -> Node {
+    let router = match plan.router {
+        RouterKind::Proxy => "proxy",
+        RouterKind::Sdk => "sdk",
+    };
+    let mut entries = vec![("router", Node::text(router))];
+    if let Some(listen) = traffic.listen {
+        entries.push(("listen", Node::text(listen.to_string())));
+    }
+    if let Some(tls) = &traffic.tls {
+        let file = |path: &std::path::Path| Node::text(path.display().to_string());
+        entries.push(("tls", Node::map([("cert", file(&tls.cert)), ("key", file(&tls.key))])));
+    }
+    entries.push((
+        "stickiness",
+        match &plan.stickiness {
+            Stickiness::None => Node::text("none"),
+            Stickiness::Cookie(name) => Node::map([("cookie", Node::text(name))]),
+            Stickiness::Header(name) => Node::map([("header", Node::text(name))]),
+        },
+    ));
+    let code = |code: u16| Node::number(f64::from(code));
+    let ranges = plan.errors.http.iter().map(|&(from, to)| Node::list([code(from), code(to)]));
+    let codes = plan.errors.grpc.iter().map(|&c| code(c));
+    entries.push(("errors", Node::map([("http", Node::list(ranges)), ("grpc", Node::list(codes))])));
+    if let Some(header) = &traffic.forced_variant_header {
+        entries.push(("forcedVariantHeader", Node::text(header)));
+    }
+    if let Some(dead_man) = plan.dead_man {
+        let then = Node::text(dead_man.then.as_str());
+        entries.push((
+            "deadMan",
+            Node::map([("after", Node::text(duration::write(dead_man.after))), ("then", then)]),
+        ));
+    }
+    Node::map(entries)
+}
+
+fn rollout(plan: &Plan, server: &ServerConfig) -> Node {
+    let trigger = |limit: Option<f64>| limit.map_or_else(|| Node::text("off"), Node::number);
+    let mut entries = vec![
+        ("phases", Node::list(plan.phases.iter().map(phase))),
+        ("autoAdvance", Node::boolean(plan.auto_advance)),
+        ("riskThreshold", Node::number(plan.risk_threshold)),
+        ("enableRollback", Node::boolean(plan.enable_rollback)),
+        (
+            "rollbackTriggers",
+            Node::map([
+                ("health", trigger(plan.triggers.health)),
+                ("errorRate", trigger(plan.triggers.error_rate)),
+                ("responseTime", trigger(plan.triggers.response_time)),
+            ]),
+        ),
+        ("monitoringInterval", Node::number(plan.monitoring_interval.as_secs_f64())),
+        ("sseEnabled", Node::boolean(server.sse_enabled)),
+    ];
+    if let Some(port) = server.port {
+        entries.push(("port", Node::number(f64::from(port))));
+    }
+    entries.push(("analysis", analysis(&plan.analysis)));
+    Node::map(entries)
+}
+
+fn phase(phase: &Phase) -> Node {
+    let mut entries = vec![
+        ("id", Node::number(phase.id as f64)),
+        ("percentage", Node::number(phase.percentage.value())),
+        ("duration", Node::text(duration::write(phase.duration))),
+    ];
+    if let Some(max) = phase.max_duration {
+        entries.push(("maxDuration", Node::text(duration::write(max))));
+    }
+    entries.push(("riskScore", Node::number(phase.risk_score)));
+    entries.push(("description", Node::text(&phase.description)));
+    if !phase.criteria.is_empty() {
+        let limits = [
+            ("errorRate", phase.criteria.error_rate),
+            ("responseTime", phase.criteria.response_time),
+            ("healthScore", phase.criteria.health_score),
+        ];
+        let given = limits.into_iter().filter_map(|(key, limit)| Some((key, Node::number(limit?))));
+        entries.push(("successCriteria", Node::map(given)));
+    }
+    Node::map(entries)
+}
+
+fn analysis(policy: &AnalysisPolicy) -> Node {
+    Node::map([
+        ("evidence", word(&policy.evidence)),
+        ("onInconclusive", word(&policy.on_inconclusive)),
+        ("sharedBreach", word(&policy.shared_breach)),
+        ("noSafeTarget", word(&policy.no_safe_target)),
+        ("onConcentrated", word(&policy.on_concentrated)),
+        ("clustering", word(&policy.clustering)),
+        ("alpha", Node::number(policy.alpha)),
+    ])
+}
+
+fn auth(server: &ServerConfig) -> Node {
+    let token = |token: &super::service::TokenConfig| {
+        Node::map([
+            ("name", Node::text(&token.name)),
+            ("sha256", Node::text(&token.sha256)),
+            ("roles", Node::list(token.roles.iter().map(|role| Node::text(role.as_str())))),
+        ])
+    };
+    Node::map([
+        ("tokens", Node::list(server.tokens.iter().map(token))),
+        ("hosts", Node::list(server.hosts.iter().map(Node::text))),
+    ])
+}
+
+/// The word an enum is written as.
+fn word<T: Serialize>(value: &T) -> Node {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(word)) => Node::text(word),
+        // Policies are unit enums, which serialise as texts; a test reads every one of them back.
+        _ => Node::text(""),
+    }
+}
+
+/// A mapping in block style; small mappings and lists inline.
+fn block(node: &Node, indent: usize, out: &mut String) {
+    let pad = "  ".repeat(indent);
+    for entry in node.entries() {
+        out.push_str(&format!("{pad}{}:", entry.key));
+        match &entry.node.value {
+            Value::Map(entries) if !is_flat(&entry.node) && !entries.is_empty() => {
+                out.push('\n');
+                block(&entry.node, indent + 1, out);
+            }
+            Value::List(items) if items.iter().any(|i| matches!(i.value, Value::Map(_))) => {
+                out.push('\n');
+                for item in items {
+                    out.push_str(&format!("{pad}  - {}\n", inline(item)));
+                }
+            }
+            _ => out.push_str(&format!(" {}\n", inline(&entry.node))),
+        }
+    }
+}
+
+/// Whether a mapping is short enough for one line: at most three single values.
+fn is_flat(node: &Node) -> bool {
+    node.entries().len() <= 3 && node.entries().iter().all(|e| matches!(e.node.value, Value::Scalar(_)))
+}
+
+fn inline(node: &Node) -> String {
+    match &node.value {
+        Value::Scalar(scalar) => scalar_text(scalar),
+        Value::List(items) if items.is_empty() => "[]".into(),
+        Value::List(items) => format!("[{}]", items.iter().map(inline).collect::<Vec<_>>().join(", ")),
+        Value::Map(entries) => {
+            let pairs = entries.iter().map(|e| format!("{}: {}", e.key, inline(&e.node)));
+            format!("{{ {} }}", pairs.collect::<Vec<_>>().join(", "))
+        }
+    }
+}
+
+/// A text bare where that is safe, else in double quotes as JSON (which YAML reads alike).
+fn scalar_text(scalar: &Scalar) -> String {
+    let bare = scalar.text.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && scalar.text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '/'))
+        && Scalar::plain(&scalar.text).resolved == Resolved::Text;
+    match scalar.resolved {
+        Resolved::Text if !bare => serde_json::Value::from(scalar.text.as_str()).to_string(),
+        _ => scalar.text.clone(),
+    }
+}

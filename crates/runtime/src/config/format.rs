@@ -1,0 +1,157 @@
+//! What texts of the config must look like: names, URLs, addresses, digests.
+//!
+//! Each format is a constant of the table: words for messages, a pattern for editors, a function that decides.
+
+use std::net::SocketAddr;
+
+use fw_model::{NAME_BYTES_MAX, Region, ServiceName};
+
+use super::table::Format;
+use super::tree::shown;
+use super::url;
+
+/// Longest free text, characters.
+const TEXT_MAX: usize = 500;
+/// Longest version name, characters.
+const VERSION_MAX: usize = 128;
+/// Longest file path, bytes.
+const PATH_MAX: usize = 4096;
+
+/// A service name.
+pub(super) const SERVICE: Format = Format {
+    expected: "a service name such as checkout",
+    numbers: true,
+    pattern: Some("^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$"),
+    check: |text| ServiceName::new(text).map(drop).map_err(|_| name_rule(text)),
+};
+
+/// A region name.
+pub(super) const REGION: Format = Format {
+    expected: "a region name such as eu-west-1",
+    numbers: true,
+    pattern: Some("^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$"),
+    check: |text| Region::new(text).map(drop).map_err(|_| name_rule(text)),
+};
+
+/// A token's name, which becomes the actor of what it does.
+pub(super) const TOKEN_NAME: Format = Format {
+    expected: "a name such as ci",
+    numbers: false,
+    pattern: Some("^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$"),
+    check: |text| ServiceName::new(text).map(drop).map_err(|_| name_rule(text)),
+};
+
+/// A version's name. Unquoted numbers are taken as written: `version: 1.10` is `1.10`.
+pub(super) const VERSION: Format = Format {
+    expected: "a version such as \"1.4.2\"",
+    numbers: true,
+    pattern: None,
+    check: |text| bounded(text, VERSION_MAX),
+};
+
+/// Free text.
+pub(super) const DESCRIPTION: Format =
+    Format { expected: "a text", numbers: true, pattern: None, check: |text| bounded(text, TEXT_MAX) };
+
+/// The base URL of an instance.
+pub(super) const URL: Format = Format {
+    expected: "a URL such as http://127.0.0.1:8081",
+    numbers: false,
+    pattern: Some("^(http|https|h2c)://[^/?#@]+/?$"),
+    check: |text| url::normalise(text).map(drop),
+};
+
+/// An address to listen on.
+pub(super) const ADDRESS: Format = Format {
+    expected: "an address and port such as 127.0.0.1:8080",
+    numbers: false,
+    pattern: Some("^.+:[0-9]{1,5}$"),
+    check: |text| {
+        let rule = || {
+            format!(
+                "must be an IP address and port such as 127.0.0.1:8080 or [::1]:8080, not {:?}",
+                shown(text)
+            )
+        };
+        text.parse::<SocketAddr>().map(drop).map_err(|_| rule())
+    },
+};
+
+/// A host that writes may be addressed to.
+pub(super) const HOST: Format = Format {
+    expected: "a host such as fw.example.com or fw.example.com:3002",
+    numbers: false,
+    pattern: Some("^[^/?#@\\s]+$"),
+    check: |text| {
+        let rule = || {
+            format!("must be a host such as fw.example.com, with a port if it has one, not {:?}", shown(text))
+        };
+        url::normalise(&format!("http://{text}")).map(drop).map_err(|_| rule())
+    },
+};
+
+/// The name of a request header. RFC 9110 section 5.6.2: token.
+pub(super) const HEADER: Format = Format {
+    expected: "a header name such as X-User-Id",
+    numbers: false,
+    pattern: Some(TOKEN_PATTERN),
+    check: |text| token("a header name such as X-User-Id", text),
+};
+
+/// The name of a cookie. RFC 6265 section 4.1.1: token.
+pub(super) const COOKIE: Format = Format {
+    expected: "a cookie name such as fw_key",
+    numbers: false,
+    pattern: Some(TOKEN_PATTERN),
+    check: |text| token("a cookie name such as fw_key", text),
+};
+
+/// A path of a file.
+pub(super) const FILE: Format =
+    Format { expected: "a file path", numbers: false, pattern: None, check: |text| bounded(text, PATH_MAX) };
+
+/// A SHA-256 digest, as `fw token new` prints it.
+pub(super) const SHA256: Format = Format {
+    expected: "64 hex digits (`fw token new` prints them)",
+    numbers: true,
+    pattern: Some("^[0-9a-fA-F]{64}$"),
+    check: |text| {
+        let sound = text.len() == 64 && text.bytes().all(|b| b.is_ascii_hexdigit());
+        // The text itself is not repeated: it may be the token, pasted into the wrong place.
+        let rule = || {
+            format!(
+                "must be 64 hex digits (`fw token new` prints them), not {} characters",
+                text.chars().count()
+            )
+        };
+        sound.then_some(()).ok_or_else(rule)
+    },
+};
+
+const TOKEN_PATTERN: &str = "^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}$";
+/// Longest header or cookie name, bytes.
+const TOKEN_MAX: usize = 128;
+
+fn name_rule(text: &str) -> String {
+    format!(
+        "must be 1 to {NAME_BYTES_MAX} of a-z, A-Z, 0-9, '.', '_' and '-', beginning with a letter or digit, not {:?}",
+        shown(text)
+    )
+}
+
+fn bounded(text: &str, max: usize) -> Result<(), String> {
+    if text.trim().is_empty() {
+        return Err("must not be empty".into());
+    }
+    let length = text.chars().count();
+    if length > max { Err(format!("has {length} characters; at most {max} are allowed")) } else { Ok(()) }
+}
+
+fn token(expected: &str, text: &str) -> Result<(), String> {
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
+    if (1..=TOKEN_MAX).contains(&text.len()) && text.bytes().all(allowed) {
+        Ok(())
+    } else {
+        Err(format!("must be {expected}, not {:?}", shown(text)))
+    }
+}

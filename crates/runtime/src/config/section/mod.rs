@@ -1,0 +1,79 @@
+//! The sections of the config, one file each: their keys, and how they become model values.
+//!
+//! A section's reader takes a tree whose single values were checked by the table and adds the
+//! rules between values. It never stops at a fault: what is wrong or missing is read as its default.
+
+mod analysis;
+mod auth;
+mod phase;
+mod rollout;
+mod root;
+mod traffic;
+mod versions;
+
+use serde::de::IntoDeserializer;
+use serde::de::value::{Error, StrDeserializer};
+
+use super::fault::Fault;
+use super::table::{Section, child_path};
+use super::tree::{Node, View, locate};
+
+pub(super) use rollout::ROLLOUT;
+pub(super) use root::{ENVIRONMENTS, ROOT, read};
+
+/// Where a key belongs that stands in the wrong mapping.
+pub(super) const ELSEWHERE: &[(&str, &Section)] = &[
+    ("rollout", &rollout::ROLLOUT),
+    ("rollout.analysis", &analysis::ANALYSIS),
+    ("traffic", &traffic::TRAFFIC),
+    ("versions", &versions::VERSIONS),
+    ("auth", &auth::AUTH),
+    ("rollout.phases[n].successCriteria", &phase::CRITERIA),
+    ("rollout.phases[n]", &phase::PHASE),
+    ("the top level", &root::ROOT),
+];
+
+/// Collects what is wrong between values of one merged tree.
+pub(super) struct Rules<'a> {
+    root: &'a Node,
+    environments: &'a [String],
+    faults: Vec<Fault>,
+}
+
+impl<'a> Rules<'a> {
+    /// For a merged tree; the names of all environments, in order.
+    pub(super) fn new(root: &'a Node, environments: &'a [String]) -> Rules<'a> {
+        Rules { root, environments, faults: vec![] }
+    }
+
+    /// The tree.
+    pub(super) fn view(&self) -> View<'a> {
+        View(Some(self.root))
+    }
+
+    /// A fault at a path of the merged tree.
+    pub(super) fn fault(&mut self, path: &str, message: impl Into<String>) {
+        self.fault_at(locate(self.root, path), path, message.into());
+    }
+
+    /// A fault at a node; its path gets the environment it came from in front.
+    pub(super) fn fault_at(&mut self, node: &Node, path: &str, message: String) {
+        let full = match node.origin.0.checked_sub(1).and_then(|i| self.environments.get(i)) {
+            Some(name) => format!("{}.{path}", child_path(ENVIRONMENTS, name)),
+            None => path.to_owned(),
+        };
+        self.faults.push(Fault::new(node.place, full, message));
+    }
+
+    /// What was found.
+    pub(super) fn into_faults(self) -> Vec<Fault> {
+        self.faults
+    }
+}
+
+/// A word as one of an enum's names.
+fn word<'de, T: serde::Deserialize<'de>>(view: View<'de>) -> Option<T> {
+    let text = view.text()?;
+    let reader: StrDeserializer<'de, Error> = text.into_deserializer();
+    T::deserialize(reader).ok()
+}

@@ -1,0 +1,150 @@
+//! What a config comes to: one service, checked, with every default filled in.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use fw_model::Plan;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+/// One service as its config describes it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ServiceConfig {
+    /// What is rolled out and how; sound by [`Plan::check`].
+    pub plan: Plan,
+    /// How the built-in proxy takes requests.
+    pub traffic: TrafficConfig,
+    /// How the API is reached.
+    pub server: ServerConfig,
+    /// First 16 hex digits of the SHA-256 of the plan's canonical JSON (keys sorted, no white space).
+    pub plan_hash: String,
+}
+
+/// How the built-in proxy takes requests.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TrafficConfig {
+    /// Where it listens; none for the router `sdk`.
+    pub listen: Option<SocketAddr>,
+    /// Its certificate; none = plain HTTP.
+    pub tls: Option<TlsFiles>,
+    /// The header whose value chooses the variant; none = there is no such header.
+    pub forced_variant_header: Option<String>,
+}
+
+/// PEM files of a listener. Whether they exist is found out when the listener is opened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// Certificate chain.
+    pub cert: PathBuf,
+    /// Private key.
+    pub key: PathBuf,
+}
+
+/// How the API is reached.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ServerConfig {
+    /// Port on loopback, 1 to 65535; none = the config does not say.
+    pub port: Option<u16>,
+    /// Whether `GET /events` is there.
+    pub sse_enabled: bool,
+    /// Who may talk to it; empty = loopback only, no tokens.
+    pub tokens: Vec<TokenConfig>,
+    /// Hosts (lower case, with a port where one was written) that writes may be addressed to, beside loopback.
+    pub hosts: Vec<String>,
+}
+
+/// A token, known by its digest only.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenConfig {
+    /// Who it is: the actor of what it does.
+    pub name: String,
+    /// SHA-256 of the token: 64 hex digits in lower case.
+    pub sha256: String,
+    /// What it may do; at least one.
+    pub roles: Vec<Role>,
+}
+
+/// What a token may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// May read.
+    Viewer,
+    /// May read, start and steer rollouts.
+    Operator,
+    /// May read and approve gates.
+    Approver,
+    /// May report observations and metrics.
+    Reporter,
+}
+
+impl Role {
+    /// The word in the config.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Role::Viewer => "viewer",
+            Role::Operator => "operator",
+            Role::Approver => "approver",
+            Role::Reporter => "reporter",
+        }
+    }
+}
+
+/// First 16 hex digits of the SHA-256 of a plan's canonical JSON.
+pub fn plan_hash(plan: &Plan) -> String {
+    let mut text = String::new();
+    // A plan is plain data with text keys, which JSON always takes; were it not, the hash would say so.
+    canonical(&serde_json::to_value(plan).unwrap_or(Value::Null), &mut text);
+    let digest = Sha256::digest(text.as_bytes());
+    digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// JSON with sorted keys and no white space, whatever order the map type keeps.
+fn canonical(value: &Value, out: &mut String) {
+    match value {
+        Value::Object(object) => {
+            let mut keys: Vec<&String> = object.keys().collect();
+            keys.sort();
+            out.push('{');
+            for (i, key) in keys.into_iter().enumerate() {
+                out.push_str(if i > 0 { "," } else { "" });
+                out.push_str(&Value::from(key.as_str()).to_string());
+                out.push(':');
+                canonical(&object[key], out);
+            }
+            out.push('}');
+        }
+        Value::Array(items) => {
+            out.push('[');
+            for (i, item) in items.iter().enumerate() {
+                out.push_str(if i > 0 { "," } else { "" });
+                canonical(item, out);
+            }
+            out.push(']');
+        }
+        scalar => out.push_str(&scalar.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_hash_follows_the_plan_and_nothing_else() {
+        let plan = Plan::seed("checkout".parse().unwrap());
+        let mut other = plan.clone();
+        assert_eq!(plan_hash(&plan), plan_hash(&other));
+        assert_eq!(plan_hash(&plan).len(), 16);
+        other.risk_threshold = 71.0;
+        assert_ne!(plan_hash(&plan), plan_hash(&other));
+    }
+
+    #[test]
+    fn canonical_json_is_sorted_and_tight() {
+        let mut text = String::new();
+        canonical(&serde_json::json!({"b": [1, "x\""], "a": {"d": null, "c": true}}), &mut text);
+        assert_eq!(text, r#"{"a":{"c":true,"d":null},"b":[1,"x\""]}"#);
+    }
+}
