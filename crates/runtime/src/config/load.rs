@@ -24,7 +24,10 @@ pub fn load_file(path: &Path, env: Option<&str>) -> Result<ServiceConfig, Faults
     let name = path.display().to_string();
     let bytes = read_bounded(path).map_err(|e| {
         let message = match e.kind() {
-            std::io::ErrorKind::NotFound => "there is no such file; name one with -c, or write it (`fw config schema` lists every key)".to_owned(),
+            std::io::ErrorKind::NotFound => {
+                "there is no such file; name one with -c, or write it (`fw config schema` lists every key)"
+                    .to_owned()
+            }
             _ => format!("can't be read: {e}"),
         };
         Faults::one(&name, "", Fault::new(None, "", message))
@@ -84,11 +87,7 @@ fn depth(value: &serde_json::Value) -> usize {
 }
 
 /// Everything after the text: the same for YAML and JSON.
-fn load_tree(
-    tree: Node,
-    env: Option<&str>,
-    mut faults: Vec<Fault>,
-) -> Result<ServiceConfig, Vec<Fault>> {
+fn load_tree(tree: Node, env: Option<&str>, mut faults: Vec<Fault>) -> Result<ServiceConfig, Vec<Fault>> {
     let bare = is_bare(&tree);
     let root = if bare { wrap(tree) } else { tree };
     Checker { faults: &mut faults, elsewhere: ELSEWHERE }.section(&ROOT, &root, "");
@@ -163,7 +162,11 @@ fn unknown_environment(name: &str, names: &[String], environments: &[Entry]) -> 
     let place = environments.first().and_then(|e| e.place);
     let name = shown(name);
     if names.is_empty() {
-        return Fault::new(place, ENVIRONMENTS, format!("there is no environment {name:?}: this config has none"));
+        return Fault::new(
+            place,
+            ENVIRONMENTS,
+            format!("there is no environment {name:?}: this config has none"),
+        );
     }
     let known = names.iter().map(|n| shown(n)).collect::<Vec<_>>().join(", ");
     let near = nearest(&name, names.iter().map(String::as_str));

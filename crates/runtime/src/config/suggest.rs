@@ -48,7 +48,12 @@ mod tests {
     #[test]
     fn typing_slips_find_their_word_and_strangers_find_none() {
         let known = ["percentage", "duration", "riskScore", "successCriteria"];
-        for (slip, want) in [("percentge", "percentage"), ("duraiton", "duration"), ("risk_score", "riskScore"), ("RISKSCORE", "riskScore")] {
+        for (slip, want) in [
+            ("percentge", "percentage"),
+            ("duraiton", "duration"),
+            ("risk_score", "riskScore"),
+            ("RISKSCORE", "riskScore"),
+        ] {
             assert_eq!(nearest(slip, known), Some(want), "{slip}");
         }
         for stranger in ["", "x", "banana", &"p".repeat(500)] {

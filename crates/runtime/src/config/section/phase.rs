@@ -8,7 +8,7 @@ use fw_model::{Percent, Phase};
 use super::rollout::RESPONSE_MS;
 use crate::config::duration::Per;
 use crate::config::format;
-use crate::config::table::{Key, Kind, Range, Section};
+use crate::config::table::{EXACT_MAX, Key, Kind, Range, Section};
 use crate::config::tree::View;
 
 /// Longest phase.
@@ -19,8 +19,6 @@ const RISK_DEFAULT: f64 = 50.0;
 const DURATION_STAND_IN: Duration = Duration::from_secs(60);
 /// Smallest share, percent.
 const PERCENT_MIN: f64 = 0.001;
-/// Ids are echoed as JSON numbers, exact up to 2^53.
-const ID_MAX: f64 = 9_007_199_254_740_991.0;
 
 /// The section.
 pub(super) static PHASE: Section = Section {
@@ -29,7 +27,7 @@ pub(super) static PHASE: Section = Section {
     keys: &[
         Key::optional(
             "id",
-            Kind::Integer(Range::new(-ID_MAX, ID_MAX, "")),
+            Kind::Integer(Range::new(-EXACT_MAX, EXACT_MAX, "")),
             "= its position, from 0",
             "Echoed in the status; never computed with.",
         ),

@@ -76,7 +76,11 @@ impl Checker<'_> {
     /// Checks a mapping against its section.
     pub(crate) fn section(&mut self, section: &Section, node: &Node, path: &str) {
         let Value::Map(entries) = &node.value else {
-            return self.unexpected_words(&format!("a mapping with {}", list_words(section.names().take(4))), node, path);
+            return self.unexpected_words(
+                &format!("a mapping with {}", list_words(section.names().take(4))),
+                node,
+                path,
+            );
         };
         for entry in entries {
             match section.key(&entry.key) {
@@ -127,7 +131,7 @@ impl Checker<'_> {
                 (_, max) if items.len() > max => format!("at most {max}"),
                 (min, _) => format!("at least {min}"),
             };
-            let message = format!("has {} items; {wanted} must stand here", items.len());
+            let message = format!("needs {wanted} of these, has {}", items.len());
             self.faults.push(Fault::new(node.place, path, message));
         }
         for (i, item) in items.iter().take(max).enumerate() {
@@ -158,7 +162,8 @@ impl Checker<'_> {
                 .then(|| format!("must be a whole number, {}, not {}", range.words(), shown(&scalar.text))),
             (Kind::Duration { per, min, max }, Resolved::Number(n)) => {
                 let read = duration::from_number(n, *per);
-                (!read.is_some_and(|d| (*min..=*max).contains(&d))).then(|| out_of_range(*min, *max, &format!("{} {}", shown(&scalar.text), per.unit())))
+                (!read.is_some_and(|d| (*min..=*max).contains(&d)))
+                    .then(|| out_of_range(*min, *max, &format!("{} {}", shown(&scalar.text), per.unit())))
             }
             (Kind::Duration { min, max, .. }, Resolved::Text) => match duration::parse(&scalar.text) {
                 None => return self.unexpected(kind, node, path),
@@ -179,7 +184,8 @@ impl Checker<'_> {
         let fault = match choices.iter().find(|c| c.word == word) {
             Some(choice) if !choice.later => return,
             Some(choice) => {
-                let message = format!("`{}` comes with a later version; now: {}", choice.word, list_words(known()));
+                let message =
+                    format!("`{}` comes with a later version; now: {}", choice.word, list_words(known()));
                 Fault::new(node.place, path, message)
             }
             None => {
@@ -227,7 +233,9 @@ pub(crate) fn missing(kind: &Kind, node: &Node, path: &str, found: &mut dyn FnMu
                 missing(of, item, &format!("{path}[{i}]"), found);
             }
         }
-        Kind::Or(kinds) => kinds.iter().filter(|k| has_shape(k, node)).for_each(|k| missing(k, node, path, found)),
+        Kind::Or(kinds) => {
+            kinds.iter().filter(|k| has_shape(k, node)).for_each(|k| missing(k, node, path, found))
+        }
         _ => {}
     }
 }
@@ -245,13 +253,19 @@ pub(crate) fn missing_in(
     for key in section.keys {
         match node.get(key.name) {
             Some(below) => missing(&key.kind, below, &child_path(path, key.name), found),
-            None if key.required => {
+            None if key.required && !is_mistyped(section, node, key.name) => {
                 let message = format!("`{}` is missing: expected {}", key.name, key.kind.expected());
                 found(path, node, message);
             }
             None => {}
         }
     }
+}
+
+/// Whether an unknown key of the mapping is most likely this one: then that is said, not that it is missing.
+fn is_mistyped(section: &Section, node: &Node, key: &str) -> bool {
+    let unknown = node.entries().iter().filter(|e| section.key(&e.key).is_none());
+    unknown.into_iter().any(|e| nearest(&e.key, section.names()) == Some(key))
 }
 
 fn out_of_range(min: std::time::Duration, max: std::time::Duration, found: &str) -> String {
@@ -265,7 +279,9 @@ fn is_yaml_1_1_bool(text: &str) -> bool {
 /// Whether a value looks like what a kind takes, leaving its range aside: chooses among alternatives.
 fn has_shape(kind: &Kind, node: &Node) -> bool {
     match (&node.value, kind) {
-        (Value::List(_), Kind::List { .. }) | (Value::Map(_), Kind::Section(_) | Kind::Overlays { .. }) => true,
+        (Value::List(_), Kind::List { .. }) | (Value::Map(_), Kind::Section(_) | Kind::Overlays { .. }) => {
+            true
+        }
         (Value::Scalar(s), kind) => match (kind, s.resolved) {
             (Kind::Null, Resolved::Null)
             | (Kind::Bool, Resolved::Bool(_))
@@ -286,7 +302,9 @@ pub(crate) fn table_faults(section: &'static Section) -> std::collections::BTree
         if section.keys[..i].iter().any(|k| k.name == key.name) {
             faults.insert(format!("{}.{} stands twice", section.title, key.name));
         }
-        let sound = key.default.is_none_or(|d| d.starts_with('=') || serde_json::from_str::<serde_json::Value>(d).is_ok());
+        let sound = key
+            .default
+            .is_none_or(|d| d.starts_with('=') || serde_json::from_str::<serde_json::Value>(d).is_ok());
         if !sound {
             faults.insert(format!("{}.{}: default is not JSON", section.title, key.name));
         }

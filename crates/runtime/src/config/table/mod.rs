@@ -18,6 +18,9 @@ pub(super) use check::{Checker, child_path, missing_in, rivals};
 pub(super) use reference::reference_markdown;
 pub(super) use schema::schema;
 
+/// Largest whole number that every reader of JSON keeps exactly: 2^53 - 1 (RFC 8259, section 6).
+pub(super) const EXACT_MAX: f64 = 9_007_199_254_740_991.0;
+
 /// What `environments` takes, in words.
 const OVERLAYS_EXPECTED: &str = "a mapping from environment names to keys of this config";
 
@@ -120,6 +123,9 @@ impl Range {
 
     /// `0 to 100 (percent)` or `above 0 and at most 0.5`.
     pub(super) fn words(&self) -> String {
+        if self.max >= EXACT_MAX {
+            return "within ±2^53".into();
+        }
         let unit = if self.unit.is_empty() { String::new() } else { format!(" ({})", self.unit) };
         if self.above {
             format!("above {} and at most {}{unit}", self.min, self.max)

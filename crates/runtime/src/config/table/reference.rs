@@ -31,7 +31,12 @@ fn page(section: &'static Section, seen: &mut Vec<&'static str>, out: &mut Strin
     }
     seen.push(section.title);
     // Writing into a String can't fail.
-    let _ = write!(out, "\n## {}\n\n{}\n\n| key | takes | default | what |\n|---|---|---|---|\n", title(section), section.doc);
+    let _ = write!(
+        out,
+        "\n## {}\n\n{}\n\n| key | takes | default | what |\n|---|---|---|---|\n",
+        title(section),
+        section.doc
+    );
     for key in section.keys {
         let default = match key.default {
             None => "*must stand*".to_owned(),
@@ -40,7 +45,13 @@ fn page(section: &'static Section, seen: &mut Vec<&'static str>, out: &mut Strin
                 None => format!("`{}`", default.trim_matches('"')),
             },
         };
-        let _ = writeln!(out, "| `{}` | {} | {default} | {} |", key.name, takes(&key.kind), key.doc.replace('|', "\\|"));
+        let _ = writeln!(
+            out,
+            "| `{}` | {} | {default} | {} |",
+            key.name,
+            takes(&key.kind),
+            key.doc.replace('|', "\\|")
+        );
     }
     for group in section.exclusive {
         let words = list_words(group.iter().copied());

@@ -31,7 +31,8 @@ fn section(section: &Section, partial: bool) -> Value {
     if !required.is_empty() && !partial {
         object["required"] = json!(required);
     }
-    let apart: Vec<Value> = section.exclusive.iter().map(|group| json!({ "not": { "required": group } })).collect();
+    let apart: Vec<Value> =
+        section.exclusive.iter().map(|group| json!({ "not": { "required": group } })).collect();
     if !apart.is_empty() {
         object["allOf"] = json!(apart);
     }

@@ -12,11 +12,19 @@ fn check(text: &str, env: Option<&str>, want: Expect) {
 
 #[test]
 fn an_unknown_environment_is_told_the_known_ones() {
-    check(CONTRACT, Some("prodution"), expect![[r#"
+    check(
+        CONTRACT,
+        Some("prodution"),
+        expect![[r#"
         fw.yaml:26:3: environments: there is no environment "prodution"; known: production, staging
            26 |   production:
-              |   ^ did you mean `production`?"#]]);
-    check("service: a\n", Some("production"), expect![[r#"fw.yaml: environments: there is no environment "production": this config has none"#]]);
+              |   ^ did you mean `production`?"#]],
+    );
+    check(
+        "service: a\n",
+        Some("production"),
+        expect![[r#"fw.yaml: environments: there is no environment "production": this config has none"#]],
+    );
 }
 
 #[test]
@@ -32,37 +40,23 @@ environments:
         - { percentage: 50, duration: 1 }
         - { percentage: 20, duration: 1 }
 ";
-    for env in [None, Some("good"), Some("bad")] {
-        let report = load_str("fw.yaml", text, env).expect_err("a bad config").to_string();
+    let report = |env| load_str("fw.yaml", text, env).expect_err("a bad config").to_string();
+    assert_eq!(report(None), report(Some("good")));
+    assert_eq!(report(None), report(Some("bad")));
+    check(
+        text,
+        None,
         expect![[r#"
-            fw.yaml:7:7: environments.bad.rollout.riskTreshold: unknown key
-                7 |       riskTreshold: 90
-                  |       ^ did you mean `riskThreshold`?
-            fw.yaml:10:25: environments.bad.rollout.phases[1].percentage: phases must grow: 20 % does not exceed the 50 % of the phase before
-               10 |         - { percentage: 20, duration: 1 }
-                  |                         ^
-            fw.yaml:10:25: environments.bad.rollout.phases[1].percentage: the last phase must be 100, not 20: a rollout ends with all traffic
-               10 |         - { percentage: 20, duration: 1 }
-                  |                         ^"#]
-            fw.yaml:7:7: environments.bad.rollout.riskTreshold: unknown key
-                7 |       riskTreshold: 90
-                  |       ^ did you mean `riskThreshold`?
-            fw.yaml:10:25: environments.bad.rollout.phases[1].percentage: phases must grow: 20 % does not exceed the 50 % of the phase before
-               10 |         - { percentage: 20, duration: 1 }
-                  |                         ^
-            fw.yaml:10:25: environments.bad.rollout.phases[1].percentage: the last phase must be 100, not 20: a rollout ends with all traffic
-               10 |         - { percentage: 20, duration: 1 }
-                  |                         ^"#]
-            fw.yaml:7:7: environments.bad.rollout.riskTreshold: unknown key
-                7 |       riskTreshold: 90
-                  |       ^ did you mean `riskThreshold`?
-            fw.yaml:10:25: environments.bad.rollout.phases[1].percentage: phases must grow: 20 % does not exceed the 50 % of the phase before
-               10 |         - { percentage: 20, duration: 1 }
-                  |                         ^
-            fw.yaml:10:25: environments.bad.rollout.phases[1].percentage: the last phase must be 100, not 20: a rollout ends with all traffic
-               10 |         - { percentage: 20, duration: 1 }
-                  |                         ^"#]].assert_eq(&report);
-    }
+        fw.yaml:7:7: environments.bad.rollout.riskTreshold: unknown key
+            7 |       riskTreshold: 90
+              |       ^ did you mean `riskThreshold`?
+        fw.yaml:10:25: environments.bad.rollout.phases[1].percentage: phases must grow: 20 % does not exceed the 50 % of the phase before
+           10 |         - { percentage: 20, duration: 1 }
+              |                         ^
+        fw.yaml:10:25: environments.bad.rollout.phases[1].percentage: the last phase must be 100, not 20: a rollout ends with all traffic
+           10 |         - { percentage: 20, duration: 1 }
+              |                         ^"#]],
+    );
 }
 
 #[test]
@@ -75,13 +69,17 @@ environments:
   staging: { rollout: { riskThreshold: 10 } }
 ";
     assert!(load_str("fw.yaml", text, Some("production")).is_ok());
-    check(text, Some("staging"), expect![[r#"
+    check(
+        text,
+        Some("staging"),
+        expect![[r#"
         fw.yaml:2:1: versions.stable: the router `proxy` needs versions.stable.url (or `urls`): where stable answers, such as http://127.0.0.1:8081
             2 | service: a
               | ^
         fw.yaml:2:1: versions.canary: the router `proxy` needs versions.canary.url (or `urls`): where canary answers, such as http://127.0.0.1:8081
             2 | service: a
-              | ^"#]]);
+              | ^"#]],
+    );
 }
 
 #[test]
@@ -105,17 +103,25 @@ environments:
 
 #[test]
 fn environments_do_not_nest_and_are_mappings() {
-    check("environments: { a: { environments: {} }, b: 5 }\n", None, expect![[r#"
+    check(
+        "environments: { a: { environments: {} }, b: 5 }\n",
+        None,
+        expect![[r#"
         fw.yaml:1:22: environments.a.environments: unknown key
             1 | environments: { a: { environments: {} }, b: 5 }
               |                      ^ `environments` belongs under `the top level`
         fw.yaml:1:45: environments.b: expected a mapping with service, region, versions or traffic, found the number 5
             1 | environments: { a: { environments: {} }, b: 5 }
-              |                                             ^"#]]);
-    check("environments: [ a ]\n", None, expect![[r#"
+              |                                             ^"#]],
+    );
+    check(
+        "environments: [ a ]\n",
+        None,
+        expect![[r#"
         fw.yaml:1:15: environments: expected a mapping from environment names to keys of this config, found a list
             1 | environments: [ a ]
-              |               ^"#]]);
+              |               ^"#]],
+    );
 }
 
 #[test]

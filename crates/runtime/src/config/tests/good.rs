@@ -107,7 +107,10 @@ fn every_key_can_be_set() {
     assert_eq!(plan.phases[0].duration, Duration::from_millis(500));
     assert_eq!(plan.phases[0].max_duration, Some(Duration::from_secs(5400)));
     assert_eq!(plan.phases[0].percentage.weight().units(), 1);
-    assert_eq!((plan.triggers.health, plan.triggers.error_rate, plan.triggers.response_time), (None, Some(2.5), None));
+    assert_eq!(
+        (plan.triggers.health, plan.triggers.error_rate, plan.triggers.response_time),
+        (None, Some(2.5), None)
+    );
     assert_eq!(plan.analysis.evidence, Evidence::Observed);
     assert!(!plan.auto_advance && !plan.enable_rollback && !config.server.sse_enabled);
     assert_eq!(config.traffic.forced_variant_header.as_deref(), Some("X-FW-Variant"));
@@ -127,7 +130,9 @@ fn what_is_shown_reads_back_as_the_same_config() {
 
 #[test]
 fn yaml_and_json_details_are_read_as_the_standards_have_them() {
-    let pair = load("{\n\t\"phases\":[{\"percentage\":1e2,\"duration\":2,\"description\":\"go \\ud83d\\ude80\\/\"}]\r\n}");
+    let pair = load(
+        "{\n\t\"phases\":[{\"percentage\":1e2,\"duration\":2,\"description\":\"go \\ud83d\\ude80\\/\"}]\r\n}",
+    );
     assert_eq!(pair.plan.phases[0].description, "go 🚀/");
     let anchors = "rollout: { phases: [ &p { percentage: 100, duration: 1 } ] }\nenvironments: { e: { rollout: { phases: [ *p ] } } }\n";
     assert_eq!(load_str("fw.yaml", anchors, Some("e")).unwrap().plan.phases.len(), 1);

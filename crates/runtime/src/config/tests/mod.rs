@@ -1,6 +1,7 @@
 //! Tests of the config as a whole: good ones, bad ones as data, and noise.
 
 mod bad;
+mod bad_text;
 mod environments;
 mod good;
 mod noise;

@@ -15,7 +15,10 @@ fn sound(text: &str) -> Result<(), TestCaseError> {
             prop_assert!(!escaped);
             let lines = text.split('\n').count() + 1;
             for fault in faults.list() {
-                prop_assert!(fault.place.is_none_or(|p| (1..=lines).contains(&p.line) && p.column >= 1), "{fault:?}");
+                prop_assert!(
+                    fault.place.is_none_or(|p| (1..=lines).contains(&p.line) && p.column >= 1),
+                    "{fault:?}"
+                );
             }
         }
     }
@@ -25,27 +28,71 @@ fn sound(text: &str) -> Result<(), TestCaseError> {
 /// A good config with pieces cut out, doubled, or replaced by characters that mean something.
 fn mutated() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
-        Just(""), Just("\n"), Just("  "), Just("\t"), Just(":"), Just("- "), Just("{"), Just("}"), Just("["),
-        Just("]"), Just("&a "), Just("*a"), Just("!!"), Just("---\n"), Just("\""), Just("'"), Just("|\n"),
-        Just("? "), Just("# "), Just("%"), Just("\\u"), Just("1e999"), Just("null"), Just("<<: "), Just("🚀"),
+        Just(""),
+        Just("\n"),
+        Just("  "),
+        Just("\t"),
+        Just(":"),
+        Just("- "),
+        Just("{"),
+        Just("}"),
+        Just("["),
+        Just("]"),
+        Just("&a "),
+        Just("*a"),
+        Just("!!"),
+        Just("---\n"),
+        Just("\""),
+        Just("'"),
+        Just("|\n"),
+        Just("? "),
+        Just("# "),
+        Just("%"),
+        Just("\\u"),
+        Just("1e999"),
+        Just("null"),
+        Just("<<: "),
+        Just("🚀"),
     ];
     let edit = (any::<prop::sample::Index>(), 0_usize..40, piece);
-    (prop::sample::select(vec![CONTRACT, SEED, FULL]), prop::collection::vec(edit, 1..6)).prop_map(|(text, edits)| {
-        let mut text: Vec<char> = text.chars().collect();
-        for (at, length, piece) in edits {
-            let at = at.index(text.len() + 1);
-            let end = (at + length).min(text.len());
-            text.splice(at..end, piece.chars());
-        }
-        text.into_iter().collect()
-    })
+    (prop::sample::select(vec![CONTRACT, SEED, FULL]), prop::collection::vec(edit, 1..6)).prop_map(
+        |(text, edits)| {
+            let mut text: Vec<char> = text.chars().collect();
+            for (at, length, piece) in edits {
+                let at = at.index(text.len() + 1);
+                let end = (at + length).min(text.len());
+                text.splice(at..end, piece.chars());
+            }
+            text.into_iter().collect()
+        },
+    )
 }
 
 fn json() -> impl Strategy<Value = serde_json::Value> {
     let key = prop::sample::select(vec![
-        "service", "versions", "stable", "url", "urls", "traffic", "router", "stickiness", "errors", "http", "rollout",
-        "phases", "percentage", "duration", "rollbackTriggers", "health", "analysis", "alpha", "auth", "tokens", "roles",
-        "environments", "x",
+        "service",
+        "versions",
+        "stable",
+        "url",
+        "urls",
+        "traffic",
+        "router",
+        "stickiness",
+        "errors",
+        "http",
+        "rollout",
+        "phases",
+        "percentage",
+        "duration",
+        "rollbackTriggers",
+        "health",
+        "analysis",
+        "alpha",
+        "auth",
+        "tokens",
+        "roles",
+        "environments",
+        "x",
     ]);
     let leaf = prop_oneof![
         Just(serde_json::Value::Null),
@@ -64,7 +111,12 @@ fn json() -> impl Strategy<Value = serde_json::Value> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        // PROPTEST_CASES asks for more.
+        cases: ProptestConfig::default().cases.max(512),
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn mutated_configs_never_panic(text in mutated()) {
