@@ -15,6 +15,7 @@ mod group;
 pub mod limits;
 mod log;
 mod memory;
+pub mod record;
 mod rows;
 mod sqlite;
 mod sum;

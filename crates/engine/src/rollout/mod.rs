@@ -20,7 +20,7 @@ pub use effect::{Effect, EffectId, Notice, Transition};
 pub use event::{Actor, Delta, Event, InFlight, Look, Requested, SourceSeen, Started, Target};
 pub(crate) use health::score;
 pub use health::{HealthParts, SATISFACTION_METRIC, health_of};
-pub use report::{Report, Waiting, WaitingKind};
+pub use report::{Report, Waiting, WaitingKind, report_of};
 pub use risk::{RiskParts, risk_of};
 pub use sources::{FELL_SILENT_AFTER, LIVE_FOR, SILENT_AFTER};
 pub use state::{Moving, Rollout, Status, Tally, Totals};

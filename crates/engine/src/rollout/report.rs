@@ -93,6 +93,11 @@ pub struct Report {
     pub clock_runs: bool,
 }
 
+/// How a state stands by itself, with what its last look saw; times of reasons are those recorded in it.
+pub fn report_of(rollout: &Rollout) -> Report {
+    explain(rollout, None, rollout.waiting.first().map_or(rollout.entered_at, |w| w.since))
+}
+
 /// Explains a state: judgement, health, risk, and why it stands still. `planes` is known only right
 /// after a look; in between, what the last look saw still holds.
 pub(super) fn explain(rollout: &Rollout, planes: Option<&Planes>, now: Timestamp) -> Report {
@@ -109,7 +114,7 @@ pub(super) fn explain(rollout: &Rollout, planes: Option<&Planes>, now: Timestamp
     let planes = planes.unwrap_or(&assumed);
     let reasons = match rollout.status {
         Status::Pending => pending(rollout, planes),
-        Status::Running => decide::reasons(rollout, &judgement, planes),
+        Status::Running => running(rollout, &judgement, planes),
         Status::Paused => vec![Reason::new(WaitingKind::Person, "paused: resume, advance or roll back")],
         Status::RollingBack => vec![moving_back(rollout, planes)],
         Status::RolledBack if rollout.is_watched() => {
@@ -130,6 +135,15 @@ pub(super) fn explain(rollout: &Rollout, planes: Option<&Planes>, now: Timestamp
         clock_runs: rollout.status == Status::Running && look::clock_runs(rollout, planes),
         judgement,
     }
+}
+
+/// Why it runs on in this phase; after a command everything may be answered, and the next look acts on it.
+fn running(rollout: &Rollout, judgement: &Judgement, planes: &Planes) -> Vec<Reason> {
+    let mut reasons = decide::reasons(rollout, judgement, planes);
+    if reasons.is_empty() {
+        reasons.push(Reason::new(WaitingKind::Duration, "nothing more: the next look advances it"));
+    }
+    reasons
 }
 
 fn pending(rollout: &Rollout, planes: &Planes) -> Vec<Reason> {

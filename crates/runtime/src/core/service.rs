@@ -1,0 +1,122 @@
+//! A service in a region: its version, its epochs, its data planes, its latest rollout.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use fw_engine::{Report, Rollout};
+use fw_model::{Epoch, LogId, Plan, Salt, ServiceKey, SourceId, Split};
+use fw_store::ServiceRow;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::sources::Source;
+
+/// Format of a service's stored payload (empty in format 1).
+pub(super) const SERVICE_FORMAT: u16 = 1;
+
+/// A service to serve, as its config says.
+#[derive(Debug, Clone)]
+pub struct ServiceDef {
+    /// Its plan: versions, router, stickiness. Its key names the service.
+    pub plan: Plan,
+}
+
+/// A rollout with what the shell keeps beside it.
+#[derive(Debug, Clone)]
+pub(super) struct Run {
+    /// As committed.
+    pub(super) rollout: Rollout,
+    /// As of the last look, kept or not: what is shown.
+    pub(super) shown: Rollout,
+    /// Of `shown`.
+    pub(super) report: Report,
+    /// Events in the log.
+    pub(super) seq: u64,
+    /// `seq` of the last snapshot.
+    pub(super) snapshot_seq: u64,
+    /// Watched time of looks that were not kept.
+    pub(super) carried: Duration,
+    /// When it was last looked at.
+    pub(super) looked: Option<Instant>,
+}
+
+/// What a batch works on: copied, changed, and taken over when the store has it.
+#[derive(Debug, Clone)]
+pub(super) struct ServiceState {
+    pub(super) key: ServiceKey,
+    pub(super) epoch: Epoch,
+    pub(super) runs: u64,
+    pub(super) current_version: Option<String>,
+    pub(super) run: Option<Run>,
+    pub(super) sources: BTreeMap<SourceId, Source>,
+    /// A report asked for a look at once.
+    pub(super) urgent: bool,
+    /// Until then, data planes known from before a restart may still be on their way back.
+    pub(super) grace_until: Instant,
+}
+
+/// A service and where its split is told.
+#[derive(Debug)]
+pub(super) struct Service {
+    pub(super) state: ServiceState,
+    pub(super) plan: Plan,
+    /// Salt of the resting split: keys are not split then, but a data plane wants one.
+    pub(super) resting_salt: Salt,
+    pub(super) log_id: LogId,
+    pub(super) split: watch::Sender<Arc<Split>>,
+}
+
+impl ServiceState {
+    pub(super) fn to_row(&self) -> ServiceRow {
+        ServiceRow {
+            key: self.key.clone(),
+            epoch: self.epoch,
+            runs: self.runs,
+            current_version: self.current_version.clone(),
+            format: SERVICE_FORMAT,
+            payload: vec![],
+        }
+    }
+}
+
+impl Service {
+    /// The split that is wanted now.
+    pub(super) fn split_now(&self) -> Split {
+        match &self.state.run {
+            // The latest change of the split came from this rollout, so it says where traffic goes.
+            Some(run) if run.rollout.epoch == self.state.epoch => split_of(&run.rollout, &self.log_id),
+            _ => Split::resting(&self.plan, self.log_id.clone(), self.state.epoch, self.resting_salt),
+        }
+    }
+
+    /// Tells the split to whoever listens, if it changed.
+    pub(super) fn tell(&self) {
+        let split = Arc::new(self.split_now());
+        self.split.send_if_modified(|told| {
+            let changed = **told != *split;
+            *told = split;
+            changed
+        });
+    }
+}
+
+/// The split of a rollout.
+pub(super) fn split_of(rollout: &Rollout, log_id: &LogId) -> Split {
+    let plan = &rollout.plan;
+    let target = rollout.phase().or(plan.phases.first()).map_or(500.0, fw_model::Phase::apdex_target_ms);
+    Split {
+        key: rollout.run.key.clone(),
+        rollout: Some(rollout.run.to_string()),
+        log_id: log_id.clone(),
+        epoch: rollout.epoch,
+        salt: rollout.salt,
+        canary: rollout.canary,
+        stable_urls: plan.stable.urls.clone(),
+        canary_urls: plan.canary.urls.clone(),
+        stickiness: plan.stickiness.clone(),
+        dead_man: plan.dead_man,
+        apdex_target_ms: target,
+        errors: plan.errors.clone(),
+    }
+}

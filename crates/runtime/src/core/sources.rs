@@ -1,0 +1,229 @@
+//! Merging of reports: cumulative counters per source, the higher `seq` wins (contract section 6).
+//!
+//! What the evaluations have consumed is kept beside what was reported last; their difference is
+//! what the next look sees. The consumed side is made durable with the look that consumed it, so a
+//! report that is lost, repeated, reordered, or sent again after a restart changes nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use fw_api::wire::CellWire;
+use fw_api::{Report, WireError};
+use fw_engine::rollout::{Delta, InFlight, SourceSeen};
+use fw_model::{CellKey, Counts, Epoch, SourceId, Timestamp, Variant};
+use fw_store::SourceRow;
+use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
+
+/// An old epoch's cells are closed when they did not change for this long.
+const CLOSE_AFTER: Duration = Duration::from_secs(60);
+/// Format of a source's stored payload.
+pub(super) const SOURCE_FORMAT: u16 = 1;
+/// A source unheard of for this long is forgotten when no rollout is under way.
+pub(super) const FORGET_AFTER: Duration = Duration::from_secs(3600);
+/// Most sources of one service.
+pub(super) const SOURCES_MAX: usize = 10_000;
+
+type Cells = BTreeMap<CellKey, Counts>;
+
+/// One data plane as last heard of.
+#[derive(Debug, Clone)]
+pub(super) struct Source {
+    pub(super) id: SourceId,
+    /// In this process: gone when the process is.
+    pub(super) local: bool,
+    pub(super) seq: u64,
+    pub(super) confirmed: Epoch,
+    pub(super) heard: Instant,
+    /// Whether it reported to this process (and not only to one before a restart).
+    pub(super) reported: bool,
+    latest: Arc<Cells>,
+    consumed: Arc<Cells>,
+    in_flight: InFlight,
+    changed: BTreeMap<Epoch, Instant>,
+    closed: BTreeSet<Epoch>,
+}
+
+/// What is stored of a source.
+#[derive(Debug, Serialize, Deserialize)]
+struct SourceRecord {
+    local: bool,
+    confirmed: u64,
+    consumed: Vec<CellWire>,
+}
+
+/// What a report changed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Merged {
+    /// New canary errors, or a newly confirmed epoch: look at once.
+    pub(super) urgent: bool,
+}
+
+impl Source {
+    pub(super) fn new(id: SourceId, local: bool, now: Instant) -> Source {
+        Source {
+            id,
+            local,
+            seq: 0,
+            confirmed: Epoch(0),
+            heard: now,
+            reported: false,
+            latest: Arc::default(),
+            consumed: Arc::default(),
+            in_flight: InFlight::default(),
+            changed: BTreeMap::new(),
+            closed: BTreeSet::new(),
+        }
+    }
+
+    /// Takes a report in. An older or repeated one only shows that the source is alive.
+    pub(super) fn merge(&mut self, report: &Report, now: Instant) -> Result<Merged, WireError> {
+        let cells = report.checked_cells()?;
+        let in_flight = InFlight {
+            canary: report.in_flight.histogram(Variant::Canary)?,
+            stable: report.in_flight.histogram(Variant::Stable)?,
+        };
+        self.heard = now;
+        if report.seq <= self.seq && self.reported {
+            return Ok(Merged::default());
+        }
+        let mut urgent = report.confirmed_epoch > self.confirmed.0;
+        self.seq = report.seq;
+        self.reported = true;
+        self.confirmed = self.confirmed.max(Epoch(report.confirmed_epoch));
+        self.in_flight = in_flight;
+        self.forget(&cells);
+        let latest = Arc::make_mut(&mut self.latest);
+        for (key, counts) in cells {
+            let before = latest.get(&key);
+            if before == Some(&counts) {
+                continue;
+            }
+            urgent |= key.variant == Variant::Canary && counts.errors > before.map_or(0, |b| b.errors);
+            self.changed.insert(key.epoch, now);
+            latest.insert(key, counts);
+        }
+        Ok(Merged { urgent })
+    }
+
+    /// What was reported and not yet consumed, of epochs from `first`.
+    pub(super) fn fresh(&self, first: Epoch) -> Vec<Delta> {
+        let mut deltas = vec![];
+        for (key, counts) in self.latest.iter().filter(|(key, _)| key.epoch >= first) {
+            let delta = match self.consumed.get(key) {
+                Some(before) if before == counts => continue,
+                Some(before) => counts.minus(before),
+                None => counts.clone(),
+            };
+            if !delta.is_empty() {
+                deltas.push(Delta {
+                    epoch: key.epoch,
+                    variant: key.variant,
+                    instance: key.instance.clone(),
+                    counts: delta,
+                });
+            }
+        }
+        deltas
+    }
+
+    /// Marks everything reported as consumed. Returns whether that changed anything.
+    pub(super) fn consume(&mut self) -> bool {
+        let changed = !Arc::ptr_eq(&self.latest, &self.consumed) && *self.latest != *self.consumed;
+        self.consumed = self.latest.clone();
+        changed
+    }
+
+    pub(super) fn in_flight(&self) -> &InFlight {
+        &self.in_flight
+    }
+
+    pub(super) fn seen(&self, now: Instant) -> SourceSeen {
+        SourceSeen {
+            id: self.id.clone(),
+            silent_for: now.duration_since(self.heard),
+            confirmed: self.confirmed,
+        }
+    }
+
+    /// Epochs before `current` whose cells stood still and are consumed: the source may forget them.
+    /// This side forgets them when the source no longer sends them.
+    pub(super) fn close(&mut self, current: Epoch, now: Instant) -> Vec<u64> {
+        let settled = |epoch: &Epoch| {
+            self.latest
+                .iter()
+                .filter(|(key, _)| key.epoch == *epoch)
+                .all(|(key, c)| self.consumed.get(key) == Some(c))
+        };
+        let closed: Vec<Epoch> = self
+            .changed
+            .iter()
+            .filter(|(epoch, at)| {
+                **epoch < current && now.duration_since(**at) >= CLOSE_AFTER && settled(epoch)
+            })
+            .map(|(epoch, _)| *epoch)
+            .collect();
+        self.closed.extend(closed);
+        self.closed.iter().map(|epoch| epoch.0).collect()
+    }
+
+    /// Drops cells of closed epochs that the source no longer sends.
+    fn forget(&mut self, sent: &Cells) {
+        let gone: Vec<Epoch> = self
+            .closed
+            .iter()
+            .filter(|epoch| !sent.keys().any(|key| key.epoch == **epoch))
+            .copied()
+            .collect();
+        if gone.is_empty() {
+            return;
+        }
+        Arc::make_mut(&mut self.latest).retain(|key, _| !gone.contains(&key.epoch));
+        Arc::make_mut(&mut self.consumed).retain(|key, _| !gone.contains(&key.epoch));
+        for epoch in gone {
+            self.closed.remove(&epoch);
+            self.changed.remove(&epoch);
+        }
+    }
+
+    pub(super) fn to_row(&self, key: &fw_model::ServiceKey, at: Timestamp) -> SourceRow {
+        let consumed = self.consumed.iter().map(|(key, counts)| CellWire::from_counts(key, counts)).collect();
+        let record = SourceRecord { local: self.local, confirmed: self.confirmed.0, consumed };
+        SourceRow {
+            key: key.clone(),
+            source: self.id.clone(),
+            seq: self.seq,
+            at,
+            format: SOURCE_FORMAT,
+            // Serialising plain structs of numbers and strings can't fail.
+            payload: serde_json::to_vec(&record).unwrap_or_default(),
+        }
+    }
+
+    /// A source as it was stored: its counts consumed, not yet heard of since.
+    pub(super) fn from_row(row: &SourceRow, now: Instant) -> Result<Source, String> {
+        if row.format != SOURCE_FORMAT {
+            return Err(format!(
+                "source {} has format {}; this version reads {SOURCE_FORMAT}",
+                row.source, row.format
+            ));
+        }
+        let record: SourceRecord =
+            serde_json::from_slice(&row.payload).map_err(|e| format!("source {}: {e}", row.source))?;
+        let report = Report {
+            source: fw_api::wire::SourceWire { id: row.source.0.clone(), kind: String::new(), region: None },
+            seq: row.seq,
+            confirmed_epoch: record.confirmed,
+            cells: record.consumed,
+            in_flight: fw_api::wire::InFlightWire::default(),
+        };
+        let cells = Arc::new(report.checked_cells().map_err(|e| format!("source {}: {e}", row.source))?);
+        let mut source = Source::new(row.source.clone(), record.local, now);
+        source.seq = row.seq;
+        source.confirmed = Epoch(record.confirmed);
+        source.latest = cells.clone();
+        source.consumed = cells;
+        Ok(source)
+    }
+}

@@ -1,0 +1,108 @@
+//! `GET /api/v1/rollouts/{name}`: the status plus verdicts with their evidence, the plan, what happened.
+
+use fw_engine::analysis::{Finding, Question, Strength};
+use fw_engine::{Report, Rollout};
+use fw_model::{Timestamp, Variant};
+use serde_json::{Map, Value, json};
+
+use super::status::{status_of, waiting};
+use super::time::rfc3339;
+
+/// The status object with everything else that is known.
+pub fn detail_of(rollout: &Rollout, report: &Report, now: Timestamp) -> Value {
+    let mut object = match serde_json::to_value(status_of(rollout, report, now)) {
+        Ok(Value::Object(object)) => object,
+        _ => Map::new(),
+    };
+    object.extend(analysis(report));
+    object.extend(history(rollout));
+    Value::Object(object)
+}
+
+/// A line of the list: enough to find it again.
+pub fn run_summary(rollout: &Rollout, report: &Report, now: Timestamp) -> Value {
+    let mut value = serde_json::to_value(status_of(rollout, report, now)).unwrap_or(Value::Null);
+    if let Value::Object(object) = &mut value {
+        object.insert("startedAt".into(), rfc3339(rollout.started_at).into());
+        object.insert("endedAt".into(), rollout.ended_at.map(rfc3339).into());
+        object.insert("versions".into(), versions(rollout));
+    }
+    value
+}
+
+fn analysis(report: &Report) -> Map<String, Value> {
+    let parts = |h: fw_engine::rollout::HealthParts| json!({ "score": h.score, "errors": h.errors, "response": h.response, "satisfaction": h.satisfaction });
+    let risk = report.risk;
+    let fields = json!({
+        "findings": report.judgement.findings.iter().map(finding).collect::<Vec<_>>(),
+        "questions": report.judgement.questions.iter().map(question).collect::<Vec<_>>(),
+        "stableOverLimit": report.judgement.stable_over_limit,
+        "healthParts": report.health.map(parts),
+        "riskParts": { "score": risk.score, "phase": risk.phase, "verdict": risk.verdict, "exposure": risk.exposure },
+        "clockRuns": report.clock_runs,
+    });
+    if let Value::Object(fields) = fields { fields } else { Map::new() }
+}
+
+fn finding(f: &Finding) -> Value {
+    let strength = match f.strength {
+        Strength::Quiet => "quiet",
+        Strength::Warning => "warning",
+        Strength::Shown => "shown",
+    };
+    json!({ "trigger": f.trigger.as_str(), "strength": strength, "value": f.value, "limit": f.limit, "text": f.text })
+}
+
+fn question(q: &Question) -> Value {
+    json!({ "name": q.name, "answered": q.answered, "met": q.met, "requestsMissing": q.requests_missing, "text": q.text })
+}
+
+fn versions(rollout: &Rollout) -> Value {
+    let version = |v: &fw_model::plan::Version| json!({ "version": v.version, "urls": v.urls });
+    json!({ Variant::Stable.as_str(): version(&rollout.plan.stable), Variant::Canary.as_str(): version(&rollout.plan.canary) })
+}
+
+fn history(rollout: &Rollout) -> Map<String, Value> {
+    let position = |p: Option<usize>| p.map(|p| p as u64);
+    let moving = rollout.moving.as_ref().map(|m| {
+        json!({
+            "fromPhase": position(m.from), "toPhase": position(m.to), "trigger": m.trigger.as_str(),
+            "evidence": m.evidence, "decidedAt": rfc3339(m.decided_at),
+        })
+    });
+    let phases: Vec<Value> = rollout
+        .plan
+        .phases
+        .iter()
+        .enumerate()
+        .map(|(i, p)| {
+            json!({
+                "position": i, "id": p.id, "description": p.description, "percentage": p.percentage.value(),
+                "durationSeconds": p.duration.as_secs_f64(), "riskScore": p.risk_score,
+                "endedHealthy": rollout.ended_healthy.get(i),
+                "successCriteria": {
+                    "errorRate": p.criteria.error_rate, "responseTime": p.criteria.response_time,
+                    "healthScore": p.criteria.health_score,
+                },
+            })
+        })
+        .collect();
+    let fields = json!({
+        "startedAt": rfc3339(rollout.started_at),
+        "endedAt": rollout.ended_at.map(rfc3339),
+        "phaseEnteredAt": rfc3339(rollout.entered_at),
+        "watchedSeconds": rollout.watched.as_secs_f64(),
+        "attempt": rollout.attempt,
+        "planHash": *rollout.plan_hash,
+        "salt": rollout.salt.to_string(),
+        "router": rollout.plan.router,
+        "versions": versions(rollout),
+        "phases": phases,
+        "rollback": moving,
+        "confirmed": rollout.confirmed,
+        "dataPlanes": rollout.live.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "quarantine": rollout.quarantine,
+        "lastWaitingOn": rollout.waiting.iter().map(waiting).collect::<Vec<_>>(),
+    });
+    if let Value::Object(fields) = fields { fields } else { Map::new() }
+}

@@ -1,0 +1,179 @@
+//! Events as records.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use fw_engine::rollout::{Delta, InFlight, Requested, SourceSeen};
+use fw_engine::{Event, Look, Started, Target};
+use fw_model::{Counts, Epoch, Histogram, Plan, RunId, Salt, SourceId, Variant};
+use serde::{Deserialize, Serialize};
+
+use super::{RecordError, check_format, shape};
+
+/// Format of the events this version writes.
+pub const EVENT_FORMAT: u16 = 1;
+
+#[derive(Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+enum EventRecord {
+    Started(Box<StartedRecord>),
+    Looked(LookRecord),
+    Paused(RequestedRecord),
+    Resumed(RequestedRecord),
+    Advanced(RequestedRecord),
+    RollbackRequested { to: TargetRecord, by: RequestedRecord },
+    AbortRequested(RequestedRecord),
+    Superseded { by: RunId },
+    Quarantined { reason: String },
+}
+
+#[derive(Serialize, Deserialize)]
+struct StartedRecord {
+    run: RunId,
+    plan: Plan,
+    plan_hash: String,
+    salt: Salt,
+    last_epoch: Epoch,
+    actor: String,
+    reason: Option<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct RequestedRecord {
+    actor: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum TargetRecord {
+    Previous,
+    Stable,
+    Phase(usize),
+}
+
+#[derive(Serialize, Deserialize)]
+struct LookRecord {
+    watched: Duration,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    deltas: Vec<DeltaRecord>,
+    #[serde(default, skip_serializing_if = "Histogram::is_empty")]
+    in_flight_canary: Histogram,
+    #[serde(default, skip_serializing_if = "Histogram::is_empty")]
+    in_flight_stable: Histogram,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    sources: Vec<SourceRecord>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct DeltaRecord {
+    epoch: Epoch,
+    variant: Variant,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    instance: String,
+    counts: Counts,
+}
+
+#[derive(Serialize, Deserialize)]
+struct SourceRecord {
+    id: SourceId,
+    silent_for: Duration,
+    confirmed: Epoch,
+}
+
+/// An event as bytes, with the format they are in.
+pub fn encode_event(event: &Event) -> (u16, Vec<u8>) {
+    let record = match event {
+        Event::Started(started) => EventRecord::Started(Box::new(started_record(started))),
+        Event::Looked(look) => EventRecord::Looked(look_record(look)),
+        Event::Paused(by) => EventRecord::Paused(requested_record(by)),
+        Event::Resumed(by) => EventRecord::Resumed(requested_record(by)),
+        Event::Advanced(by) => EventRecord::Advanced(requested_record(by)),
+        Event::RollbackRequested { to, by } => {
+            let to = match to {
+                Target::Previous => TargetRecord::Previous,
+                Target::Stable => TargetRecord::Stable,
+                Target::Phase(phase) => TargetRecord::Phase(*phase),
+            };
+            EventRecord::RollbackRequested { to, by: requested_record(by) }
+        }
+        Event::AbortRequested(by) => EventRecord::AbortRequested(requested_record(by)),
+        Event::Superseded { by } => EventRecord::Superseded { by: by.clone() },
+        Event::Quarantined { reason } => EventRecord::Quarantined { reason: reason.clone() },
+    };
+    // Structs of numbers, strings and lists always serialise.
+    (EVENT_FORMAT, serde_json::to_vec(&record).unwrap_or_default())
+}
+
+/// An event from its bytes.
+///
+/// # Errors
+/// [`RecordError`] for another format or other bytes.
+pub fn decode_event(format: u16, bytes: &[u8]) -> Result<Event, RecordError> {
+    check_format("an event", format, EVENT_FORMAT)?;
+    let record: EventRecord = serde_json::from_slice(bytes).map_err(|e| shape("an event", e))?;
+    Ok(match record {
+        EventRecord::Started(started) => Event::Started(started_of(*started)),
+        EventRecord::Looked(look) => Event::Looked(look_of(look)),
+        EventRecord::Paused(by) => Event::Paused(requested_of(by)),
+        EventRecord::Resumed(by) => Event::Resumed(requested_of(by)),
+        EventRecord::Advanced(by) => Event::Advanced(requested_of(by)),
+        EventRecord::RollbackRequested { to, by } => {
+            let to = match to {
+                TargetRecord::Previous => Target::Previous,
+                TargetRecord::Stable => Target::Stable,
+                TargetRecord::Phase(phase) => Target::Phase(phase),
+            };
+            Event::RollbackRequested { to, by: requested_of(by) }
+        }
+        EventRecord::AbortRequested(by) => Event::AbortRequested(requested_of(by)),
+        EventRecord::Superseded { by } => Event::Superseded { by },
+        EventRecord::Quarantined { reason } => Event::Quarantined { reason },
+    })
+}
+
+fn started_record(started: &Started) -> StartedRecord {
+    let Started { run, plan, plan_hash, salt, last_epoch, actor, reason } = started.clone();
+    StartedRecord { run, plan: (*plan).clone(), plan_hash: plan_hash.to_string(), salt, last_epoch, actor, reason }
+}
+
+fn started_of(record: StartedRecord) -> Started {
+    let StartedRecord { run, plan, plan_hash, salt, last_epoch, actor, reason } = record;
+    Started { run, plan: Arc::new(plan), plan_hash: plan_hash.into(), salt, last_epoch, actor, reason }
+}
+
+fn requested_record(by: &Requested) -> RequestedRecord {
+    let Requested { actor, reason } = by.clone();
+    RequestedRecord { actor, reason }
+}
+
+fn requested_of(record: RequestedRecord) -> Requested {
+    let RequestedRecord { actor, reason } = record;
+    Requested { actor, reason }
+}
+
+fn look_record(look: &Look) -> LookRecord {
+    let Look { watched, deltas, in_flight: InFlight { canary, stable }, sources } = look.clone();
+    let delta = |Delta { epoch, variant, instance, counts }| DeltaRecord { epoch, variant, instance, counts };
+    let source = |SourceSeen { id, silent_for, confirmed }| SourceRecord { id, silent_for, confirmed };
+    LookRecord {
+        watched,
+        deltas: deltas.into_iter().map(delta).collect(),
+        in_flight_canary: canary,
+        in_flight_stable: stable,
+        sources: sources.into_iter().map(source).collect(),
+    }
+}
+
+fn look_of(record: LookRecord) -> Look {
+    let LookRecord { watched, deltas, in_flight_canary, in_flight_stable, sources } = record;
+    let delta = |DeltaRecord { epoch, variant, instance, counts }| Delta { epoch, variant, instance, counts };
+    let source = |SourceRecord { id, silent_for, confirmed }| SourceSeen { id, silent_for, confirmed };
+    Look {
+        watched,
+        deltas: deltas.into_iter().map(delta).collect(),
+        in_flight: InFlight { canary: in_flight_canary, stable: in_flight_stable },
+        sources: sources.into_iter().map(source).collect(),
+    }
+}

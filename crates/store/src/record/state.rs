@@ -1,0 +1,228 @@
+//! States (snapshots) as records.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use fw_engine::analysis::{Sample, State};
+use fw_engine::rollout::{InFlight, Moving, Tally, Totals};
+use fw_engine::{Rollout, Waiting};
+use fw_model::{Counts, Epoch, Histogram, Plan, RunId, Salt, SourceId, Timestamp, Weight};
+use serde::{Deserialize, Serialize};
+
+use super::{RecordError, check_format, shape, words};
+
+/// Format of the states this version writes.
+pub const STATE_FORMAT: u16 = 1;
+
+#[derive(Serialize, Deserialize)]
+struct StateRecord {
+    run: RunId,
+    plan: Plan,
+    plan_hash: String,
+    salt: Salt,
+    status: String,
+    position: Option<usize>,
+    first_epoch: Epoch,
+    epoch: Epoch,
+    canary: Weight,
+    confirmed: bool,
+    live: BTreeSet<SourceId>,
+    started_at: Timestamp,
+    ended_at: Option<Timestamp>,
+    entered_at: Timestamp,
+    watched: Duration,
+    tally_canary: Counts,
+    tally_stable: Counts,
+    ended_healthy: Vec<bool>,
+    total_requests: u64,
+    total_errors: u64,
+    attempt: u32,
+    analysis: AnalysisRecord,
+    moving: Option<MovingRecord>,
+    waiting: Vec<WaitingRecord>,
+    held: bool,
+    alerted: Vec<String>,
+    metrics_at: Timestamp,
+    quarantine: Option<String>,
+    effects: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct AnalysisRecord {
+    attempt_looks: u64,
+    phase_looks: u64,
+    recent: Vec<(u64, u64)>,
+    in_flight_canary: Histogram,
+    in_flight_stable: Histogram,
+}
+
+#[derive(Serialize, Deserialize)]
+struct MovingRecord {
+    from: Option<usize>,
+    to: Option<usize>,
+    trigger: String,
+    evidence: Vec<String>,
+    decided_at: Timestamp,
+    awaited: BTreeSet<SourceId>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct WaitingRecord {
+    kind: String,
+    text: String,
+    since: Timestamp,
+    eta: Option<Duration>,
+}
+
+/// A state as bytes, with the format they are in.
+pub fn encode_state(rollout: &Rollout) -> (u16, Vec<u8>) {
+    // Structs of numbers, strings and lists always serialise.
+    (STATE_FORMAT, serde_json::to_vec(&record_of(rollout)).unwrap_or_default())
+}
+
+/// A state from its bytes.
+///
+/// # Errors
+/// [`RecordError`] for another format or other bytes.
+pub fn decode_state(format: u16, bytes: &[u8]) -> Result<Rollout, RecordError> {
+    check_format("a state", format, STATE_FORMAT)?;
+    let record: StateRecord = serde_json::from_slice(bytes).map_err(|e| shape("a state", e))?;
+    state_of(record).map_err(|e| shape("a state", e))
+}
+
+fn record_of(rollout: &Rollout) -> StateRecord {
+    let Rollout {
+        run,
+        plan,
+        plan_hash,
+        salt,
+        status,
+        position,
+        first_epoch,
+        epoch,
+        canary,
+        confirmed,
+        live,
+        started_at,
+        ended_at,
+        entered_at,
+        watched,
+        tally: Tally { canary: tally_canary, stable: tally_stable },
+        ended_healthy,
+        totals: Totals { requests, errors },
+        attempt,
+        analysis,
+        moving,
+        waiting,
+        held,
+        alerted,
+        metrics_at,
+        quarantine,
+        effects,
+    } = rollout.clone();
+    StateRecord {
+        run,
+        plan: (*plan).clone(),
+        plan_hash: plan_hash.to_string(),
+        salt,
+        status: status.as_str().into(),
+        position,
+        first_epoch,
+        epoch,
+        canary,
+        confirmed,
+        live,
+        started_at,
+        ended_at,
+        entered_at,
+        watched,
+        tally_canary,
+        tally_stable,
+        ended_healthy,
+        total_requests: requests,
+        total_errors: errors,
+        attempt,
+        analysis: analysis_record(analysis),
+        moving: moving.map(moving_record),
+        waiting: waiting.into_iter().map(waiting_record).collect(),
+        held,
+        alerted: alerted.iter().map(|t| t.as_str().into()).collect(),
+        metrics_at,
+        quarantine,
+        effects,
+    }
+}
+
+fn state_of(r: StateRecord) -> Result<Rollout, String> {
+    Ok(Rollout {
+        run: r.run,
+        plan: Arc::new(r.plan),
+        plan_hash: r.plan_hash.into(),
+        salt: r.salt,
+        status: words::status(&r.status)?,
+        position: r.position,
+        first_epoch: r.first_epoch,
+        epoch: r.epoch,
+        canary: r.canary,
+        confirmed: r.confirmed,
+        live: r.live,
+        started_at: r.started_at,
+        ended_at: r.ended_at,
+        entered_at: r.entered_at,
+        watched: r.watched,
+        tally: Tally { canary: r.tally_canary, stable: r.tally_stable },
+        ended_healthy: r.ended_healthy,
+        totals: Totals { requests: r.total_requests, errors: r.total_errors },
+        attempt: r.attempt,
+        analysis: analysis_of(r.analysis),
+        moving: r.moving.map(moving_of).transpose()?,
+        waiting: r.waiting.into_iter().map(waiting_of).collect::<Result<_, _>>()?,
+        held: r.held,
+        alerted: r.alerted.iter().map(|t| words::trigger(t)).collect::<Result<_, _>>()?,
+        metrics_at: r.metrics_at,
+        quarantine: r.quarantine,
+        effects: r.effects,
+    })
+}
+
+fn analysis_record(state: State) -> AnalysisRecord {
+    let State { attempt_looks, phase_looks, recent, in_flight: InFlight { canary, stable } } = state;
+    AnalysisRecord {
+        attempt_looks,
+        phase_looks,
+        recent: recent.into_iter().map(|Sample { requests, errors }| (requests, errors)).collect(),
+        in_flight_canary: canary,
+        in_flight_stable: stable,
+    }
+}
+
+fn analysis_of(record: AnalysisRecord) -> State {
+    let AnalysisRecord { attempt_looks, phase_looks, recent, in_flight_canary, in_flight_stable } = record;
+    State {
+        attempt_looks,
+        phase_looks,
+        recent: recent.into_iter().map(|(requests, errors)| Sample { requests, errors }).collect(),
+        in_flight: InFlight { canary: in_flight_canary, stable: in_flight_stable },
+    }
+}
+
+fn moving_record(moving: Moving) -> MovingRecord {
+    let Moving { from, to, trigger, evidence, decided_at, awaited } = moving;
+    MovingRecord { from, to, trigger: trigger.as_str().into(), evidence, decided_at, awaited }
+}
+
+fn moving_of(record: MovingRecord) -> Result<Moving, String> {
+    let MovingRecord { from, to, trigger, evidence, decided_at, awaited } = record;
+    Ok(Moving { from, to, trigger: words::trigger(&trigger)?, evidence, decided_at, awaited })
+}
+
+fn waiting_record(waiting: Waiting) -> WaitingRecord {
+    let Waiting { kind, text, since, eta } = waiting;
+    WaitingRecord { kind: kind.as_str().into(), text, since, eta }
+}
+
+fn waiting_of(record: WaitingRecord) -> Result<Waiting, String> {
+    let WaitingRecord { kind, text, since, eta } = record;
+    Ok(Waiting { kind: words::waiting_kind(&kind)?, text, since, eta })
+}
