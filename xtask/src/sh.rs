@@ -54,7 +54,19 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
 }
 
 /// Runs to the end within `limit` and returns what it wrote to standard output.
+///
+/// # Errors
+/// When it can't be started, is not done in time, or fails; then with all it wrote.
 pub(crate) fn capture(command: &mut Command, limit: Duration) -> Result<String> {
+    let (status, out, err) = output(command, limit)?;
+    if !status.success() {
+        bail!("`{}` failed ({status})\n{out}{err}", shown(command));
+    }
+    Ok(out)
+}
+
+/// Runs to the end within `limit`; returns how it ended and what it wrote to standard output and standard error.
+pub(crate) fn output(command: &mut Command, limit: Duration) -> Result<(ExitStatus, String, String)> {
     let name = shown(command);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().with_context(|| format!("cannot start `{name}`"))?;
@@ -63,11 +75,7 @@ pub(crate) fn capture(command: &mut Command, limit: Duration) -> Result<String> 
     let status = wait(&mut child, &name, limit)?;
     let text =
         |reader: Option<thread::JoinHandle<String>>| reader.and_then(|r| r.join().ok()).unwrap_or_default();
-    let (out, err) = (text(out), text(err));
-    if !status.success() {
-        bail!("`{name}` failed ({status})\n{out}{err}");
-    }
-    Ok(out)
+    Ok((status, text(out), text(err)))
 }
 
 /// Runs to the end, passing standard error through to ours line by line, and returns that text too.
@@ -98,7 +106,7 @@ fn lines(pipe: impl std::io::Read, mut each: impl FnMut(&[u8])) -> String {
 }
 
 /// Waits for the end of a child; kills it when `limit` is over.
-pub(crate) fn wait(child: &mut Child, name: &str, limit: Duration) -> Result<ExitStatus> {
+fn wait(child: &mut Child, name: &str, limit: Duration) -> Result<ExitStatus> {
     let start = Instant::now();
     loop {
         if let Some(status) = child.try_wait()? {
@@ -114,7 +122,7 @@ pub(crate) fn wait(child: &mut Child, name: &str, limit: Duration) -> Result<Exi
 }
 
 /// A command as a person would type it, for messages.
-pub(crate) fn shown(command: &Command) -> String {
+fn shown(command: &Command) -> String {
     let program = Path::new(command.get_program()).file_name().unwrap_or(command.get_program());
     let words = std::iter::once(program).chain(command.get_args());
     words.map(OsStr::to_string_lossy).collect::<Vec<_>>().join(" ")

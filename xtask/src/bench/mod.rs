@@ -1,4 +1,15 @@
 //! `cargo xtask bench`: measurements that others can repeat.
+//!
+//! `proxy` compares our proxy with nginx, HAProxy and Envoy; `footprint` measures the start and the memory of `fw serve`. Both build
+//! the `dist` profile, start real programs on loopback, and stop them by process id. They print numbers with the
+//! machine they belong to; they judge nothing and are no part of CI.
+
+mod footprint;
+mod http;
+mod machine;
+mod process;
+mod proxy;
+mod spread;
 
 use std::process::ExitCode;
 
@@ -7,9 +18,18 @@ use clap::Subcommand;
 
 /// What to measure.
 #[derive(Subcommand)]
-pub(crate) enum Bench {}
+pub(crate) enum Bench {
+    /// Our proxy, nginx, HAProxy and Envoy: CPU time a request, throughput, latency, memory.
+    Proxy(proxy::Args),
+    /// `fw serve`: time until it is ready, resident memory when idle, size of the binary.
+    Footprint(footprint::Args),
+}
 
 /// Runs one benchmark.
 pub(crate) fn run(bench: Bench) -> Result<ExitCode> {
-    match bench {}
+    match bench {
+        Bench::Proxy(args) => proxy::run(&args)?,
+        Bench::Footprint(args) => footprint::run(&args)?,
+    }
+    Ok(ExitCode::SUCCESS)
 }

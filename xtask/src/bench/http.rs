@@ -1,0 +1,79 @@
+//! The least HTTP that a benchmark needs of its own: one GET on one connection, ports nobody uses.
+//!
+//! Load is made by wrk and h2load; this only asks whether something answers, and what.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+/// Loopback answers in microseconds; more than this is a hang.
+const ANSWER_TIME_MAX: Duration = Duration::from_secs(2);
+/// The longest answer that is read.
+const ANSWER_BYTES_MAX: u64 = 1 << 20;
+
+/// An answer.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Answer {
+    /// The status code.
+    pub(crate) status: u16,
+    /// The body, if it came with a length or until the end of the connection.
+    pub(crate) body: Vec<u8>,
+}
+
+/// GET `path` on a new connection.
+pub(crate) fn get(address: SocketAddr, path: &str) -> Result<Answer> {
+    let mut stream = TcpStream::connect_timeout(&address, ANSWER_TIME_MAX)?;
+    stream.set_read_timeout(Some(ANSWER_TIME_MAX))?;
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
+    let mut bytes = Vec::new();
+    stream.take(ANSWER_BYTES_MAX).read_to_end(&mut bytes)?;
+    parse(&bytes).with_context(|| format!("no HTTP answer from {address}{path}"))
+}
+
+fn parse(bytes: &[u8]) -> Option<Answer> {
+    let head = bytes.windows(4).position(|window| window == b"\r\n\r\n")?;
+    let line = std::str::from_utf8(&bytes[..head]).ok()?.lines().next()?;
+    let status = line.strip_prefix("HTTP/1.1 ")?.get(..3)?.parse().ok()?;
+    Some(Answer { status, body: bytes[head + 4..].to_vec() })
+}
+
+/// `N` loopback addresses on which nothing listens now.
+pub(crate) fn free_addresses<const N: usize>() -> Result<[SocketAddr; N]> {
+    let mut addresses = [SocketAddr::from(([127, 0, 0, 1], 0)); N];
+    // All held at once, so that no two are the same.
+    let mut held = Vec::new();
+    for address in &mut addresses {
+        let listener = TcpListener::bind(*address)?;
+        *address = listener.local_addr()?;
+        held.push(listener);
+    }
+    Ok(addresses)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_answer_is_read() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let server = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut head = [0; 512];
+            let got = stream.read(&mut head).unwrap();
+            stream.write_all(b"HTTP/1.1 204 No Content\r\nX: y\r\n\r\nbody").unwrap();
+            String::from_utf8_lossy(&head[..got]).into_owned()
+        });
+        assert_eq!(get(address, "/x").unwrap(), Answer { status: 204, body: b"body".to_vec() });
+        assert!(server.join().unwrap().starts_with("GET /x HTTP/1.1\r\n"));
+    }
+
+    #[test]
+    fn addresses_differ() {
+        let [a, b, c] = free_addresses().unwrap();
+        assert!(a != b && b != c && a != c);
+    }
+}
