@@ -5,9 +5,20 @@
 //! `observe` counts what happened. `remote` runs all of it without a control plane in the process.
 //! Worker threads share nothing on the request path; a split change is a message to each.
 
+mod accept;
+mod answer;
+mod assign;
+mod clock;
+mod handle;
+mod observe;
 mod proxy;
 pub mod remote;
+mod route;
 mod settings;
+mod shared;
+mod start;
+mod upstream;
+mod worker;
 
 pub use proxy::{Applied, Drained, Proxy, ProxyStats, StartError};
 pub use settings::{ForcedVariant, Limits, ProxySettings, Timeouts, TlsSettings};

@@ -3,18 +3,40 @@
 //! The handle is cheap to call from any thread or runtime; the work is done by worker threads that
 //! share nothing on the request path. It decides nothing: splits come in, counts go out.
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
-use fw_api::wire::Report;
-use fw_model::Split;
+use fw_api::wire::{HistogramWire, InFlightWire, Report, SourceWire};
+use fw_model::{Epoch, Histogram, Region, Split, Variant};
+use tokio::sync::{Mutex as AsyncMutex, oneshot, watch};
 
+use crate::observe::Refused;
+use crate::route::Routing;
 use crate::settings::ProxySettings;
+use crate::shared::{Shared, WorkerView};
+use crate::start;
 
 /// A running proxy. Dropping it stops it at once; [`Proxy::shutdown`] stops it gently.
 #[derive(Debug)]
 pub struct Proxy {
     local: SocketAddr,
+    region: Option<Region>,
+    shared: Arc<Shared>,
+    state: Mutex<State>,
+    routes: watch::Sender<Arc<Routing>>,
+    drain: watch::Sender<Option<Instant>>,
+    workers: AsyncMutex<Vec<oneshot::Receiver<Drained>>>,
+}
+
+#[derive(Debug)]
+struct State {
+    routing: Arc<Routing>,
+    /// Routings that may not be confirmed yet: serial and epoch, oldest first, of the present log.
+    epochs: VecDeque<(u64, Epoch)>,
+    source: String,
+    seq: u64,
 }
 
 /// Why a proxy could not start.
@@ -95,8 +117,30 @@ impl Proxy {
     /// # Errors
     /// [`StartError`], which names the address or file and what to do.
     pub async fn start(settings: ProxySettings, split: Split) -> Result<Proxy, StartError> {
-        let _ = split;
-        Ok(Proxy { local: settings.listen })
+        let routing = Arc::new(Routing::new(split, 1).map_err(StartError::Split)?);
+        let region = settings.region.clone();
+        let (routes, drain) = (watch::Sender::new(Arc::clone(&routing)), watch::Sender::new(None));
+        let started = start::start(settings, &routes, &drain)?;
+        let state = State {
+            epochs: VecDeque::from([(1, routing.split.epoch)]),
+            routing,
+            source: uuid::Uuid::new_v4().to_string(),
+            seq: 0,
+        };
+        Ok(Proxy {
+            local: started.local,
+            region,
+            shared: started.shared,
+            state: Mutex::new(state),
+            routes,
+            drain,
+            workers: AsyncMutex::new(started.workers),
+        })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Each change under the lock is made of steps that can't panic, so the state is sound.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Where it listens (the port picked, if 0 was asked for).
@@ -105,41 +149,127 @@ impl Proxy {
     }
 
     /// Moves to another split. Requests in flight finish where they are; none is dropped.
+    ///
+    /// A split of another log begins the counts anew, under a new source id, because epochs compare
+    /// only inside one log.
     pub fn apply(&self, split: Split) -> Applied {
-        let _ = split;
-        Applied::Unchanged
+        let mut state = self.state();
+        let now = &state.routing.split;
+        if !now.yields_to(&split) {
+            return Applied::Older;
+        }
+        if *now == split {
+            return Applied::Unchanged;
+        }
+        let other_log = now.log_id != split.log_id;
+        let routing = match Routing::new(split, state.routing.serial + 1) {
+            Ok(routing) => Arc::new(routing),
+            Err(why) => {
+                tracing::warn!(%why, "a split can't be used; the last one stays");
+                return Applied::Refused(why);
+            }
+        };
+        if other_log {
+            tracing::warn!(log = %routing.split.log_id.0, "taking a split of another log; counts begin anew");
+            self.shared.registry.clear();
+            state.epochs.clear();
+            state.source = uuid::Uuid::new_v4().to_string();
+            state.seq = 0;
+        }
+        state.epochs.push_back((routing.serial, routing.split.epoch));
+        state.routing = Arc::clone(&routing);
+        // Sent under the lock, so that workers see splits in the order they were taken.
+        self.routes.send_replace(routing);
+        if other_log { Applied::OtherLog } else { Applied::Taken }
+    }
+
+    /// The split in force.
+    pub fn split(&self) -> Split {
+        self.state().routing.split.clone()
     }
 
     /// Cumulative counts since start; `seq` grows with each call.
     pub fn report(&self) -> Report {
-        Report {
-            source: fw_api::wire::SourceWire { id: String::new(), kind: "proxy".into(), region: None },
-            seq: 0,
-            confirmed_epoch: 0,
-            cells: vec![],
-            in_flight: Default::default(),
+        let mut state = self.state();
+        state.seq += 1;
+        self.shared.reported();
+        let confirmed = self.shared.confirmed_serial();
+        while state.epochs.get(1).is_some_and(|&(serial, _)| serial <= confirmed) {
+            state.epochs.pop_front();
         }
+        let confirmed_epoch = match state.epochs.front() {
+            Some(&(serial, epoch)) if serial <= confirmed => epoch.0,
+            // The workers have not all come to this log's first split yet.
+            _ => 0,
+        };
+        Report {
+            source: SourceWire {
+                id: state.source.clone(),
+                kind: "proxy".into(),
+                region: self.region.as_ref().map(Region::to_string),
+            },
+            seq: state.seq,
+            confirmed_epoch,
+            cells: self.shared.registry.cells(),
+            in_flight: self.in_flight(),
+        }
+    }
+
+    fn in_flight(&self) -> InFlightWire {
+        let mut ages = [Histogram::default(), Histogram::default()];
+        let now = Instant::now();
+        self.shared.workers.iter().for_each(|worker| worker.ages.read(now, &mut ages));
+        let wire = |variant: Variant| {
+            let ages = &ages[variant.index()];
+            (!ages.is_empty()).then(|| HistogramWire::from(ages))
+        };
+        InFlightWire { stable: wire(Variant::Stable), canary: wire(Variant::Canary) }
     }
 
     /// Frees the cells of these epochs, except the one in force and any with requests in flight.
     pub fn forget(&self, closed_epochs: &[u64]) {
-        let _ = closed_epochs;
+        let now = self.state().routing.split.epoch.0;
+        let closed: Vec<u64> = closed_epochs.iter().copied().filter(|&epoch| epoch != now).collect();
+        self.shared.registry.forget(&closed);
     }
 
     /// Resolves when something deserves a report at once: three new errors since the last
     /// [`Proxy::report`], or a newly confirmed epoch.
     pub async fn burst(&self) {
-        std::future::pending::<()>().await;
+        self.shared.burst().await;
     }
 
     /// Figures for `/metrics`.
     pub fn stats(&self) -> ProxyStats {
-        ProxyStats::default()
+        let mut stats = ProxyStats::default();
+        let mut refused = [0; Refused::ALL.len()];
+        for WorkerView { stats: worker, .. } in &self.shared.workers {
+            stats.connections += worker.connections.get();
+            stats.accepted += worker.accepted.get();
+            stats.pool_idle += worker.pool_idle.get();
+            stats.upstream_connects += worker.connects.get();
+            stats.forced += worker.forced.get();
+            for variant in Variant::ALL.map(Variant::index) {
+                stats.bytes_in[variant] += worker.bytes_in[variant].get();
+                stats.bytes_out[variant] += worker.bytes_out[variant].get();
+            }
+            refused.iter_mut().zip(&worker.refused).for_each(|(sum, one)| *sum += one.get());
+        }
+        stats.refused = Refused::ALL.iter().zip(refused).map(|((_, code), n)| (*code, n)).collect();
+        stats
     }
 
     /// Stops accepting, lets requests in flight finish for at most `grace`, then cuts off the rest.
     pub async fn shutdown(&self, grace: Duration) -> Drained {
-        let _ = grace;
-        Drained::default()
+        let mut workers = self.workers.lock().await;
+        self.drain.send_replace(Some(Instant::now() + grace));
+        let mut drained = Drained::default();
+        for worker in workers.drain(..) {
+            // A worker that died has nothing left to drain.
+            let one = worker.await.unwrap_or_default();
+            drained.finished += one.finished;
+            drained.aborted += one.aborted;
+        }
+        drained
     }
 }

@@ -1,0 +1,74 @@
+//! What a split means to this proxy: origins parsed, names ready, one value for all workers.
+//!
+//! A [`Routing`] is made once a split and never changes. Each worker puts it together with its own
+//! pools and slots into a [`LocalRoute`], which requests then read without any lock.
+
+mod local;
+mod origin;
+
+use std::sync::Arc;
+
+use fw_model::split::Stickiness;
+use fw_model::{Split, Variant};
+use http::HeaderName;
+
+pub(crate) use local::LocalRoute;
+pub(crate) use origin::{Origin, Scheme};
+
+/// Most upstream instances a variant may have.
+const INSTANCES_MAX: usize = 256;
+
+/// Where the key of a request is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Sticky {
+    None,
+    Cookie(String),
+    Header(HeaderName),
+}
+
+/// A split, ready to route by.
+#[derive(Debug)]
+pub(crate) struct Routing {
+    /// Counts the routings of this process, from 1; later is larger.
+    pub(crate) serial: u64,
+    pub(crate) split: Split,
+    pub(crate) sticky: Sticky,
+    /// Instances, stable first.
+    pub(crate) origins: [Vec<Arc<Origin>>; 2],
+    pub(crate) apdex_nanos: u64,
+}
+
+impl Routing {
+    /// Reads a split.
+    ///
+    /// # Errors
+    /// A text that says what in the split can't be used.
+    pub(crate) fn new(split: Split, serial: u64) -> Result<Routing, String> {
+        let origins = |variant| -> Result<Vec<Arc<Origin>>, String> {
+            let urls = split.urls(variant);
+            if urls.len() > INSTANCES_MAX {
+                return Err(format!("{variant} has more than {INSTANCES_MAX} upstreams"));
+            }
+            urls.iter().map(|url| Origin::parse(url).map(Arc::new).map_err(|e| e.to_string())).collect()
+        };
+        let origins = [origins(Variant::Stable)?, origins(Variant::Canary)?];
+        if origins[0].is_empty() {
+            return Err("stable has no upstream; name at least one URL".into());
+        }
+        let sticky = match &split.stickiness {
+            Stickiness::None => Sticky::None,
+            Stickiness::Cookie(name) if is_token(name) => Sticky::Cookie(name.clone()),
+            Stickiness::Cookie(name) => return Err(format!("{name:?} can't be a cookie's name")),
+            Stickiness::Header(name) => {
+                Sticky::Header(name.parse().map_err(|_| format!("{name:?} can't be a header's name"))?)
+            }
+        };
+        let apdex_nanos = (split.apdex_target_ms.clamp(0.0, 1e9) * 1e6) as u64;
+        Ok(Routing { serial, split, sticky, origins, apdex_nanos })
+    }
+}
+
+/// A token of RFC 9110 section 5.6.2, which a cookie's name must be (RFC 6265 section 4.1.1).
+fn is_token(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
+}
