@@ -1,8 +1,9 @@
 //! `cargo xtask ci`: everything a change must pass, in one command.
 //!
-//! Cheap steps come first; a failing step does not stop those that do not need it, so one run shows every fault.
-//! At the end stands a table of steps with their times, then the closing line of the tests. Anything missing is installed
-//! and kept (see `tools`); what can't be had fails, here and now, rather than being skipped.
+//! Cheap steps come first; a failing step does not stop those that do not need it, so one run shows every
+//! fault. At the end stands a table of steps with their times, then the closing line of the tests. Anything
+//! missing is installed and kept (see `tools`); what can't be had fails, here and now, rather than being
+//! skipped.
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant};

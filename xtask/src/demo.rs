@@ -1,7 +1,7 @@
 //! `cargo xtask demo`: build `fw` and run `fw demo`.
 //!
-//! In the dev profile, which optimises dependencies enough for the demo's load and shares every artefact with the
-//! tests. What the demo does, and its exit code, are `fw demo`'s own.
+//! In the dev profile, which optimises dependencies enough for the demo's load and shares every artefact with
+//! the tests. What the demo does, and its exit code, are `fw demo`'s own.
 
 use std::process::ExitCode;
 

@@ -1,7 +1,8 @@
 //! `cargo xtask gen`: the pages of docs/reference that are made from code.
 //!
 //! Each page is the standard output of one program of the workspace, so the text lives beside the thing
-//! it describes. `--check` writes nothing and fails when a page on disk differs: CI runs it, so the reference can't lie.
+//! it describes. `--check` writes nothing and fails when a page on disk differs: CI runs it, so the reference
+//! can't lie.
 
 use std::fs;
 use std::process::ExitCode;

@@ -65,7 +65,8 @@ pub(crate) fn capture(command: &mut Command, limit: Duration) -> Result<String> 
     Ok(out)
 }
 
-/// Runs to the end within `limit`; returns how it ended and what it wrote to standard output and standard error.
+/// Runs to the end within `limit`; returns how it ended and what it wrote to standard output and standard
+/// error.
 pub(crate) fn output(command: &mut Command, limit: Duration) -> Result<(ExitStatus, String, String)> {
     let name = shown(command);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());

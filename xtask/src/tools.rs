@@ -1,8 +1,8 @@
 //! Getting what a task needs and this machine lacks: cargo subcommands, Debian packages.
 //!
-//! What is there is used as it is; what is missing is installed once, kept, and named on standard error. Debian
-//! packages are installed only by root and only where apt-get exists; elsewhere the message says what to install by hand.
-//! Whether a missing thing is fatal is the caller's choice.
+//! What is there is used as it is; what is missing is installed once, kept, and named on standard error.
+//! Debian packages are installed only by root and only where apt-get exists; elsewhere the message says what
+//! to install by hand. Whether a missing thing is fatal is the caller's choice.
 
 use std::process::Command;
 

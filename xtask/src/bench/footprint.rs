@@ -1,7 +1,7 @@
 //! `cargo xtask bench footprint`: what `fw serve` costs before it does anything.
 //!
-//! Time from starting the process to the first 200 of `/readyz`, on a fresh store each round; resident memory after three
-//! seconds of nothing; the size of the binary. It does not measure work: that is `bench proxy`.
+//! Time from starting the process to the first 200 of `/readyz`, on a fresh store each round; resident memory
+//! after three seconds of nothing; the size of the binary. It does not measure work: that is `bench proxy`.
 
 use std::fs;
 use std::path::Path;

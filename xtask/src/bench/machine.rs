@@ -30,7 +30,8 @@ pub(crate) fn cpus() -> usize {
     thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
 
-/// A command that runs `program` at `place`, ends when we end, and may open as many files as this user is allowed.
+/// A command that runs `program` at `place`, ends when we end, and may open as many files as this user is
+/// allowed.
 ///
 /// The helpers replace themselves by the program, so the child's process id is the program's.
 pub(crate) fn command(place: Place, program: &str) -> Result<Command> {

@@ -1,7 +1,8 @@
 //! A server that is measured: started, awaited, watched through `/proc`, stopped.
 //!
-//! Its log goes to a file and is shown when it does not become ready. It is stopped by process id when the value is dropped: asked
-//! first, so that a master takes its workers along, then killed. Figures are of the process and its direct children (nginx has a worker).
+//! Its log goes to a file and is shown when it does not become ready. It is stopped by process id when the
+//! value is dropped: asked first, so that a master takes its workers along, then killed. Figures are of the
+//! process and its direct children (nginx has a worker).
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};

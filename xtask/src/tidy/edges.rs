@@ -1,8 +1,8 @@
 //! The dependency edges that ARCHITECTURE.md allows, against those that Cargo.toml files have.
 //!
-//! The table between the markers `tidy:edges` is the law: a crate that is not in it, an edge it does not list,
-//! an edge that points to a higher layer, or an outside crate that a closed list does not name is a fault.
-//! Features and versions are not looked at; cargo-deny does licences and duplicates.
+//! The table between the markers `tidy:edges` is the law: a crate that is not in it, an edge it does not
+//! list, an edge that points to a higher layer, or an outside crate that a closed list does not name is a
+//! fault. Features and versions are not looked at; cargo-deny does licences and duplicates.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

@@ -1,7 +1,8 @@
 //! Finds functions and counts their lines of code.
 //!
 //! Counted as clippy's `too_many_lines` does it, plus the signature: lines that hold code, from `fn` to the
-//! closing brace; blank lines and comments are free. Unlike clippy this also sees functions inside macros such as `proptest!`.
+//! closing brace; blank lines and comments are free. Unlike clippy this also sees functions inside macros
+//! such as `proptest!`.
 
 use super::source::{Source, closing_brace, is_word, line_of};
 

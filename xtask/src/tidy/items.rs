@@ -1,7 +1,8 @@
 //! Finds `pub` items and asks whether each has documentation.
 //!
 //! The compiler's `missing_docs` only looks at what a library exports; this looks at every `pub` item and
-//! field outside tests. `pub(crate)`, `pub use` and `pub mod x;` do not count: a module's text is the `//!` of its file.
+//! field outside tests. `pub(crate)`, `pub use` and `pub mod x;` do not count: a module's text is the `//!`
+//! of its file.
 
 use super::source::Source;
 

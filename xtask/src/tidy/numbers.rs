@@ -1,7 +1,7 @@
 //! The five numbers that `cargo xtask tidy` prints, and how far each may go.
 //!
-//! File lengths are without tests, over files that hold product or tool code; they describe the house at a glance, the
-//! single faults are found in `rules`.
+//! File lengths are without tests, over files that hold product or tool code; they describe the house at a
+//! glance, the single faults are found in `rules`.
 
 use super::functions::functions;
 use super::items::items;

@@ -1,7 +1,8 @@
 //! The rules that a line or a file can break, and what to do instead.
 //!
-//! Limits are constants here; which crates are pure is one list. Rules look at blanked code (see [`super::source`]) unless
-//! they are about the text itself: trailing space, length, left-over notes, machine paths, merge markers.
+//! Limits are constants here; which crates are pure is one list. Rules look at blanked code (see
+//! [`super::source`]) unless they are about the text itself: trailing space, length, left-over notes, machine
+//! paths, merge markers.
 
 use super::functions::functions;
 use super::items::items;
@@ -18,7 +19,7 @@ pub(crate) const LIB_LINES_MAX: usize = 80;
 /// Characters of one line of Rust; one long literal or address may stick out.
 pub(crate) const LINE_CHARS_MAX: usize = 130;
 /// A literal this long can't be wrapped well, so its line may be longer.
-const LITERAL_CHARS_LONG: usize = 60;
+const LITERAL_CHARS_LONG: usize = 40;
 
 /// Crates whose results depend on their arguments alone.
 const PURE: [&str; 3] = ["model", "stats", "engine"];
@@ -183,10 +184,13 @@ fn line_faults(source: &Source, unsafe_files: &[String]) -> Vec<Fault> {
     faults
 }
 
-/// Blanking took out one long run: a literal or comment with an address that can't be wrapped.
+/// Whether the line sticks out because of something that can't be wrapped: an address, a link, a long
+/// literal, or a line inside a literal.
 fn has_long_literal(raw: &str, code: &str) -> bool {
     let shown = |line: &str| line.chars().filter(|c| *c != ' ').count();
-    raw.contains("://")
+    let inside = code.trim().is_empty() && !raw.trim_start().starts_with("//");
+    inside
+        || raw.contains("://")
         || raw.contains("](")
         || (raw.contains('"') && shown(raw) > shown(code) + LITERAL_CHARS_LONG)
 }

@@ -115,6 +115,8 @@ fn lines_have_an_end_and_no_tail() {
     assert!(only("crates/a/src/b.rs", &long).starts_with("2: 152 characters"), "{long}");
     let literal = format!("//! Docs.\nconst A: &str = \"{}\";\n", "x".repeat(140));
     assert_eq!(faults("crates/a/src/b.rs", &literal), []);
+    let inside = format!("//! Docs.\nconst A: &str = \"\n{}\n\";\n", "word ".repeat(30).trim_end());
+    assert_eq!(faults("crates/a/src/b.rs", &inside), []);
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! A source file as the checks see it: raw lines, lines with comments and literals blanked, test lines marked.
+//! A source file as the checks see it: raw lines, lines with comments and literals blanked, test lines
+//! marked.
 //!
 //! The intuition: once comments and the insides of strings are spaces, a word found in a line is code, braces
 //! match, and simple line rules are right. This is a scanner, not a parser: it knows comments (nested too),
@@ -28,6 +29,27 @@ impl Source {
         Source { path: path.to_owned(), raw, code, test }
     }
 
+    /// Folders or files of the modules that this file declares under `#[cfg(test)]`, without ending:
+    /// `crates/a/src/props` for `#[cfg(test)] mod props;` in `crates/a/src/lib.rs`.
+    pub(crate) fn test_modules(&self) -> Vec<String> {
+        let (folder, name) = self.path.rsplit_once('/').unwrap_or(("", &self.path));
+        let base = match name {
+            "lib.rs" | "main.rs" | "mod.rs" => folder.to_owned(),
+            _ => self.path.trim_end_matches(".rs").to_owned(),
+        };
+        let declared = self.code.iter().zip(&self.test).filter(|(_, test)| **test);
+        let names = declared.filter_map(|(line, _)| line.trim().split_once("mod ")?.1.strip_suffix(';'));
+        names.map(|name| format!("{base}/{name}")).collect()
+    }
+
+    /// Marks the whole file as test code if it is one of these modules or below one.
+    pub(crate) fn mark_test_modules(&mut self, modules: &[String]) {
+        let path = self.path.trim_end_matches(".rs");
+        if modules.iter().any(|module| path == module || path.starts_with(&format!("{module}/"))) {
+            self.test.fill(true);
+        }
+    }
+
     /// Lines that are not test code.
     pub(crate) fn product_lines(&self) -> usize {
         self.test.iter().filter(|test| !**test).count()
@@ -41,7 +63,7 @@ impl Source {
 
     /// Whether the whole file is test code.
     pub(crate) fn is_test_file(&self) -> bool {
-        is_test_file(&self.path)
+        self.test.iter().all(|test| *test)
     }
 
     /// Blanked lines that are no test code, with their number from 1.
@@ -278,7 +300,27 @@ mod tests {
             ("crates/a/src/b/tests.rs", true),
             ("crates/a/src/tests_of_faith.rs", false),
         ] {
-            assert_eq!(Source::new(path, "").is_test_file(), want, "{path}");
+            assert_eq!(Source::new(path, "fn f() {}\n").is_test_file(), want, "{path}");
+        }
+    }
+
+    #[test]
+    fn modules_declared_for_tests_are_tests() {
+        let modules = Source::new("crates/a/src/lib.rs", "mod b;\n#[cfg(test)]\nmod props;\n").test_modules();
+        assert_eq!(modules, ["crates/a/src/props"]);
+        assert_eq!(
+            Source::new("crates/a/src/b.rs", "#[cfg(test)]\nmod c;\n").test_modules(),
+            ["crates/a/src/b/c"]
+        );
+        for (path, want) in [
+            ("crates/a/src/props/mod.rs", true),
+            ("crates/a/src/props.rs", true),
+            ("crates/a/src/propsy.rs", false),
+            ("crates/a/src/b.rs", false),
+        ] {
+            let mut source = Source::new(path, "fn f() {}\n");
+            source.mark_test_modules(&modules);
+            assert_eq!(source.is_test_file(), want, "{path}");
         }
     }
 

@@ -1,7 +1,8 @@
 //! Making load with wrk and h2load, and reading what they say.
 //!
-//! Both run closed loops: a connection sends its next request when the last answer is there. Under saturation their latency is
-//! the queue, so it is shown beside the figure that counts, CPU time a request, and never used as a goal.
+//! Both run closed loops: a connection sends its next request when the last answer is there. Under saturation
+//! their latency is the queue, so it is shown beside the figure that counts, CPU time a request, and never
+//! used as a goal.
 
 use std::time::Duration;
 
@@ -66,7 +67,8 @@ fn parse_wrk(text: &str) -> Option<Load> {
     })
 }
 
-/// `finished in 5.01s, 45148.19 req/s, …` and `requests: 225740 total, … 225740 succeeded, 0 failed, 0 errored, 0 timeout`.
+/// `finished in 5.01s, 45148.19 req/s, …` and `requests: 225740 total, … 225740 succeeded, 0 failed, 0
+/// errored, 0 timeout`.
 fn parse_h2load(text: &str) -> Option<Load> {
     let finished = text.lines().find(|line| line.starts_with("finished in "))?;
     let rate = finished.split(", ").find_map(|part| part.strip_suffix(" req/s")?.parse().ok())?;

@@ -1,7 +1,8 @@
 //! `cargo xtask bench proxy`: our proxy, HAProxy, nginx and Envoy, on the same machine in the same run.
 //!
-//! The subjects all run from the start; within a round each is loaded in turn, so that a slow minute of the machine hits all alike. The figure is CPU
-//! time of the proxy's processes a request (docs/adr/0008-benchmark-method.md). Memory is measured last, on fresh processes.
+//! The subjects all run from the start; within a round each is loaded in turn, so that a slow minute of the
+//! machine hits all alike. The figure is CPU time of the proxy's processes a request
+//! (docs/adr/0008-benchmark-method.md). Memory is measured last, on fresh processes.
 
 mod case;
 mod load;

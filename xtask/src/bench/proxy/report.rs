@@ -1,7 +1,8 @@
 //! Tables of what was measured, with ratios.
 //!
-//! Ratios are taken within a round, another proxy's figure divided by ours, then their median: above 1 the proxy in that row is the
-//! cheaper one. A slow minute of the machine is in both numbers of a round, and falls out.
+//! Ratios are taken within a round, another proxy's figure divided by ours, then their median: above 1 the
+//! proxy in that row is the cheaper one. A slow minute of the machine is in both numbers of a round, and
+//! falls out.
 
 use std::collections::BTreeMap;
 

