@@ -21,35 +21,24 @@ struct Page {
     path: &'static str,
     /// Arguments of cargo that make it write the page to standard output.
     cargo: &'static [&'static str],
+    /// Which page, where a program makes several.
+    argument: &'static str,
 }
 
 const PAGES: [Page; 2] = [
-    Page {
-        path: "docs/reference/config.md",
-        cargo: &["run", "--quiet", "--locked", "--package", "fw-runtime", "--example", "config_reference"],
-    },
-    Page {
-        path: "docs/reference/config.schema.json",
-        cargo: &[
-            "run",
-            "--quiet",
-            "--locked",
-            "--package",
-            "fw-cli",
-            "--bin",
-            "fw",
-            "--",
-            "config",
-            "schema",
-        ],
-    },
+    Page { path: "docs/reference/config.md", cargo: &CONFIG, argument: "markdown" },
+    Page { path: "docs/reference/config.schema.json", cargo: &CONFIG, argument: "schema" },
 ];
+
+/// The example that prints what the table of configuration keys says.
+const CONFIG: [&str; 6] =
+    ["run", "--quiet", "--locked", "--package=fw-runtime", "--example=config_reference", "--"];
 
 /// Writes every page, or compares every page.
 pub(crate) fn run(check: bool) -> Result<ExitCode> {
     let mut stale = 0;
     for page in &PAGES {
-        let text = sh::capture(sh::cargo().args(page.cargo), GENERATE_TIME_MAX)
+        let text = sh::capture(sh::cargo().args(page.cargo).arg(page.argument), GENERATE_TIME_MAX)
             .with_context(|| format!("cannot make {}", page.path))?;
         ensure!(!text.trim().is_empty(), "the generator of {} wrote nothing", page.path);
         let path = sh::root().join(page.path);
