@@ -1,7 +1,8 @@
 //! What is written at once: all of a batch becomes durable, or nothing of it.
 //!
-//! Rows are applied in this order: events, snapshots, published, services, sources, dropped
-//! sources, idempotency. Order inside each list is kept.
+//! Order inside each list is kept. The lists are one moment: a snapshot may stand at an event of the same
+//! batch. Sources are dropped after sources are written. New runs count as begun in the order of their
+//! snapshots.
 
 use fw_model::{RunId, ServiceKey, SourceId};
 

@@ -118,15 +118,15 @@ impl GroupCommitter {
         &self,
         batch: Batch,
         done: impl FnOnce(Result<(), Error>) + Send + 'static,
-    ) -> Result<(), Batch> {
-        let Some(queue) = &self.queue else { return Err(batch) };
+    ) -> Result<(), Box<Batch>> {
+        let Some(queue) = &self.queue else { return Err(Box::new(batch)) };
         match queue.try_send(Job { batch, done: answer(done) }) {
             Ok(()) => Ok(()),
             // Dropping the answer tells `done` that the log is closed.
             Err(TrySendError::Disconnected(_)) => Ok(()),
             Err(TrySendError::Full(mut job)) => {
                 job.done.0 = None;
-                Err(std::mem::take(&mut job.batch))
+                Err(Box::new(job.batch))
             }
         }
     }

@@ -1,4 +1,5 @@
 //! Both stores keep what the trait promises.
+#![allow(clippy::unwrap_used)] // a test may fail
 
 use fw_store::conformance::{Bed, run_all};
 use fw_store::{MemoryLog, RolloutLog, SqliteLog};

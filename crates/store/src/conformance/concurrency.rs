@@ -93,8 +93,8 @@ fn readers_see_whole_batches_only<B: Bed>() {
                 while !done.load(Ordering::Acquire) {
                     let view = view(&log).unwrap();
                     let count = log.history(&run("a.1"), 0, 1_000).unwrap().len();
-                    assert!(count % 3 == 0 && count >= seen, "{count} events after {seen}");
-                    assert!(view.events[0].len() % 3 == 0);
+                    assert!(count.is_multiple_of(3) && count >= seen, "{count} events after {seen}");
+                    assert!(view.events[0].len().is_multiple_of(3));
                     seen = count;
                 }
             });

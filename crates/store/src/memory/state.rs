@@ -66,7 +66,7 @@ impl State {
 
     /// Writes an admitted batch.
     pub(super) fn apply(&mut self, batch: &Batch) {
-        // Snapshots first, because they make the run's entry; the result is the same.
+        // Snapshots first, because a run's first one makes its entry.
         for snapshot in &batch.snapshots {
             self.apply_snapshot(snapshot);
         }

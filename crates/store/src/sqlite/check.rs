@@ -39,7 +39,7 @@ pub(super) fn everything(conn: &Connection, place: &Place) -> Result<(), Error> 
 }
 
 /// SQLite's own check; its first finding becomes the error.
-fn structure(conn: &Connection, place: &Place, pragma: &str) -> Result<(), Error> {
+pub(super) fn structure(conn: &Connection, place: &Place, pragma: &str) -> Result<(), Error> {
     let sql = format!("PRAGMA {pragma}(1)");
     let found: String = conn.query_row(&sql, [], |row| row.get(0)).map_err(|e| place.fail(e))?;
     if found == "ok" { Ok(()) } else { Err(place.corrupt(format!("SQLite's {pragma} says: {found}"))) }

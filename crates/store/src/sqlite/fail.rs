@@ -22,7 +22,10 @@ impl Place {
             Some(ErrorCode::DatabaseCorrupt) => {
                 self.corrupt(format!("SQLite finds its structure broken ({source})"))
             }
-            Some(ErrorCode::NotADatabase) => Error::NotOurs { path, what: "no SQLite database".to_owned() },
+            Some(ErrorCode::NotADatabase) => {
+                let what = "it is no SQLite database (or its first bytes are damaged: then restore a backup)";
+                Error::NotOurs { path, what: what.to_owned() }
+            }
             Some(ErrorCode::DiskFull) => Error::Full { path },
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Error::Busy { path },
             Some(ErrorCode::ReadOnly) => Error::ReadOnly { path },

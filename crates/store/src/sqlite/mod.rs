@@ -182,3 +182,62 @@ impl RolloutLog for SqliteLog {
         self.write(|conn| compact::compact(conn, &self.place, self.fence, policy, now))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use super::*;
+
+    fn open(dir: &tempfile::TempDir) -> SqliteLog {
+        SqliteLog::open(dir.path().join("state.db")).unwrap()
+    }
+
+    fn is_broken(log: &SqliteLog) -> bool {
+        matches!(log.commit(&Batch::default()), Err(Error::Broken { .. }))
+    }
+
+    #[test]
+    fn after_a_write_of_unknown_fate_nothing_is_written_until_opened_anew() {
+        let dir = tempfile::tempdir().unwrap();
+        let log = open(&dir);
+        let io = || log.place.io(std::io::ErrorKind::Other.into());
+        assert!(matches!(log.write::<()>(|_| Err(io())), Err(Error::Io { .. })));
+        assert!(is_broken(&log));
+        log.load().unwrap();
+        drop(log);
+        assert!(!is_broken(&open(&dir)));
+    }
+
+    #[test]
+    fn a_panic_in_a_write_counts_as_unknown_fate_too() {
+        let dir = tempfile::tempdir().unwrap();
+        let log = open(&dir);
+        let panicked = catch_unwind(AssertUnwindSafe(|| log.write::<()>(|_| panic!("planted"))));
+        assert!(panicked.is_err() && is_broken(&log));
+    }
+
+    #[test]
+    fn a_refusal_breaks_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let log = open(&dir);
+        let gap = crate::Fault::PublishedGap { last: 0, got: 2 };
+        assert!(log.write::<()>(|_| Err(gap.into())).is_err());
+        assert!(!is_broken(&log));
+    }
+
+    #[test]
+    fn the_connection_that_writes_syncs_and_the_others_cannot_write() {
+        let dir = tempfile::tempdir().unwrap();
+        let log = open(&dir);
+        let pragma =
+            |conn: &Connection, name| conn.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+        let writer = log.writer.lock().unwrap();
+        assert_eq!(pragma(&writer.conn, "synchronous").unwrap(), 2);
+        assert_eq!(pragma(&writer.conn, "foreign_keys").unwrap(), 1);
+        let mode = writer.conn.pragma_query_value(None, "journal_mode", |row| row.get::<_, String>(0));
+        assert_eq!(mode.unwrap(), "wal");
+        let written = log.read(|conn| conn.execute("DELETE FROM head", []).map_err(|e| log.place.fail(e)));
+        assert!(written.is_err());
+    }
+}

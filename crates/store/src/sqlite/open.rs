@@ -5,7 +5,7 @@
 //! there but empty was never ours and is refused instead of being quietly made anew.
 
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use rusqlite::config::DbConfig;
@@ -33,17 +33,33 @@ pub(super) fn open(path: &Path, options: &SqliteOptions) -> Result<Opened, Error
     let place = Place(path.clone());
     let lock = Lock::take(&path)?;
     let bytes = prepare(&place)?;
-    let mut writer = connect(&place, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-    let version = schema::recognise(&writer, &place)?;
-    if writer.is_readonly("main").map_err(|e| place.fail(e))? {
-        return Err(Error::ReadOnly { path });
-    }
-    let wal = fs::metadata(beside(&path, "-wal")).map_or(0, |meta| meta.len());
-    check::at_open(&writer, &place, bytes.saturating_add(wal))?;
+    let (mut writer, version) = connect_checked(&place, bytes).map_err(|error| match error {
+        // Our statements are fixed and tested: when SQLite refuses one here, it is the file.
+        Error::Database { source, .. } => place.corrupt(format!("SQLite cannot work with it ({source})")),
+        other => other,
+    })?;
     make_writable(&writer, &place, options)?;
     schema::migrate(&mut writer, &place, version)?;
     let head = take_fence(&mut writer, &place)?;
     Ok(Opened { writer, place, head, lock })
+}
+
+/// A connection to a file that is ours, of a version we know, writable, and whole. Gives the version too.
+fn connect_checked(place: &Place, bytes: u64) -> Result<(Connection, u32), Error> {
+    let conn = connect(place, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    let version = schema::recognise(&conn, place)?;
+    schema::compare(&conn, place, version)?;
+    if conn.is_readonly("main").map_err(|e| place.fail(e))? {
+        return Err(Error::ReadOnly { path: place.0.clone() });
+    }
+    if version == schema::VERSION {
+        let wal = fs::metadata(beside(&place.0, "-wal")).map_or(0, |meta| meta.len());
+        check::at_open(&conn, place, bytes.saturating_add(wal))?;
+    } else {
+        // The rows of an older schema are for the migration to read.
+        check::structure(&conn, place, "quick_check")?;
+    }
+    Ok((conn, version))
 }
 
 /// A connection that only reads.
@@ -51,6 +67,8 @@ pub(super) fn connect_reader(place: &Place) -> Result<Connection, Error> {
     // Not SQLITE_OPEN_READ_ONLY: a reader of a WAL database writes to its shared-memory file.
     let conn = connect(place, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     conn.pragma_update(None, "query_only", true).map_err(|e| place.fail(e))?;
+    // The file was found whole; whichever connection closes last may tidy up.
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false).map_err(|e| place.fail(e))?;
     Ok(conn)
 }
 
@@ -83,7 +101,7 @@ fn prepare(place: &Place) -> Result<u64, Error> {
             "the file is empty, and an empty file is never left behind by this program \
              (if you made it yourself, remove it and start again)",
         )),
-        Ok(meta) => Ok(meta.len()),
+        Ok(meta) => check_header(place).map(|()| meta.len()),
         Err(e) if e.kind() == io::ErrorKind::NotFound => {
             if beside(&place.0, "-wal").exists() {
                 return Err(place.corrupt("the database file is gone, but its -wal file is still there"));
@@ -93,6 +111,22 @@ fn prepare(place: &Place) -> Result<u64, Error> {
         }
         Err(e) => Err(place.io(e)),
     }
+}
+
+/// SQLite opens a file read-only, without a word, when two bytes of its header ask for a newer SQLite. No
+/// SQLite that we know of writes such a file, so it is damage. What is no database is told by SQLite itself.
+///
+/// Source: <https://www.sqlite.org/fileformat2.html>, section 1.3.3.
+fn check_header(place: &Place) -> Result<(), Error> {
+    let mut header = Vec::new();
+    // Before SQLite opens the file: closing a second handle later would give up SQLite's locks.
+    let file = File::open(&place.0).map_err(|e| place.io(e))?;
+    file.take(20).read_to_end(&mut header).map_err(|e| place.io(e))?;
+    let newer = header.get(18..20).is_some_and(|versions| versions.iter().any(|&v| v > 2));
+    if newer && header.starts_with(b"SQLite format 3\0") {
+        return Err(place.corrupt("its header names a file format that does not exist"));
+    }
+    Ok(())
 }
 
 /// Builds a new database beside its place, makes it durable, and renames it into place.

@@ -26,7 +26,7 @@ pub(super) fn recognise(conn: &Connection, place: &Place) -> Result<u32, Error> 
     let pragma = |name: &str| conn.pragma_query_value(None, name, |row| row.get::<_, i32>(0));
     let application = pragma("application_id").map_err(|e| place.fail(e))?;
     if application != APPLICATION_ID {
-        let what = "a SQLite database of another program".to_owned();
+        let what = "it is a SQLite database of another program".to_owned();
         return Err(Error::NotOurs { path: place.0.clone(), what });
     }
     let found = pragma("user_version").map_err(|e| place.fail(e))?;
@@ -52,4 +52,46 @@ pub(super) fn migrate(conn: &mut Connection, place: &Place, from: u32) -> Result
         apply().map_err(|e| place.fail(e))?;
     }
     Ok(())
+}
+
+/// Checks that every table and index of this version is there and defined as this program defines it.
+/// What else is there is left alone.
+///
+/// # Errors
+/// [`Error::Corrupt`] naming the first that is missing or differs; [`Error::Io`].
+pub(super) fn compare(conn: &Connection, place: &Place, version: u32) -> Result<(), Error> {
+    let expected = || -> rusqlite::Result<Vec<(String, Option<String>)>> {
+        let model = Connection::open_in_memory()?;
+        MIGRATIONS.iter().take(version as usize).try_for_each(|step| model.execute_batch(step))?;
+        definitions(&model)
+    };
+    let expected = expected().map_err(|e| place.fail(e))?;
+    let found = definitions(conn).map_err(|e| place.fail(e))?;
+    match expected.iter().find(|definition| !found.contains(definition)) {
+        None => Ok(()),
+        Some((name, _)) => Err(place.corrupt(format!("the definition of {name} is missing or changed"))),
+    }
+}
+
+/// Name and text of every table and index.
+fn definitions(conn: &Connection) -> rusqlite::Result<Vec<(String, Option<String>)>> {
+    let mut statement = conn.prepare("SELECT name, sql FROM sqlite_schema")?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    rows.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_migrated_database_compares_equal_and_a_changed_one_does_not() {
+        let place = Place("test.db".into());
+        let mut conn = Connection::open_in_memory().unwrap();
+        migrate(&mut conn, &place, 0).unwrap();
+        compare(&conn, &place, VERSION).unwrap();
+        conn.execute_batch("CREATE TABLE lost_and_found (x); DROP INDEX published_service").unwrap();
+        let error = compare(&conn, &place, VERSION).unwrap_err().to_string();
+        assert!(error.contains("published_service"), "{error}");
+    }
 }

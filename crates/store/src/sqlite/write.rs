@@ -160,6 +160,7 @@ impl<'c> Writer<'c> {
 
     /// Writes the rows of an admitted batch.
     fn batch(&mut self, batch: &Batch) -> Result<(), Error> {
+        batch.snapshots.iter().try_for_each(|row| self.snapshot(row))?;
         let mut rest = batch.events.as_slice();
         while let Some(first) = rest.first() {
             let same = rest.iter().take_while(|event| event.run == first.run).count();
@@ -167,7 +168,6 @@ impl<'c> Writer<'c> {
             self.events(&first.run, events)?;
             rest = after;
         }
-        batch.snapshots.iter().try_for_each(|row| self.snapshot(row))?;
         batch.published.iter().try_for_each(|row| self.published(row))?;
         batch.services.iter().try_for_each(|row| self.service(row))?;
         batch.sources.iter().try_for_each(|row| self.source(row))?;
