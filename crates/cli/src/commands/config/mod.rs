@@ -1,0 +1,17 @@
+//! `fw config …`: checking, describing and showing configs. No server is asked.
+
+mod schema;
+mod show;
+mod validate;
+
+use crate::args::ConfigCommand;
+use crate::failure::Failure;
+use crate::output::Out;
+
+pub(super) fn run(command: ConfigCommand, out: &mut Out) -> Result<(), Failure> {
+    match command {
+        ConfigCommand::Validate { config, env } => validate::run(config, env.as_deref(), out),
+        ConfigCommand::Schema => schema::run(out),
+        ConfigCommand::Show { config, env } => show::run(&config, env.as_deref(), out),
+    }
+}

@@ -1,0 +1,59 @@
+//! `fw rollout …`: client commands, over HTTP and the types of `fw-api` only.
+
+mod events;
+mod history;
+mod list;
+mod resolve;
+mod start;
+mod status;
+mod steer;
+mod watch;
+
+use fw_api::Status;
+use serde_json::Value;
+
+use crate::args::{Global, RolloutCommand};
+use crate::client::ClientError;
+use crate::commands::{block_on, client, later};
+use crate::failure::Failure;
+use crate::output::Out;
+
+pub(super) fn run(command: RolloutCommand, global: &Global, out: &mut Out) -> Result<(), Failure> {
+    let client = client(global)?;
+    block_on(async {
+        match command {
+            RolloutCommand::Start(args) => start::run(&client, args, global, out).await,
+            RolloutCommand::Status(named) => status::run(&client, named.name.as_deref(), out).await,
+            RolloutCommand::Pause(args) => steer::run(&client, "pause", args, None, out).await,
+            RolloutCommand::Resume(args) => steer::run(&client, "resume", args, None, out).await,
+            RolloutCommand::Advance(args) => steer::run(&client, "advance", args, None, out).await,
+            RolloutCommand::Rollback { steer, to } => {
+                steer::run(&client, "rollback", steer, Some(to), out).await
+            }
+            RolloutCommand::Abort(args) => steer::run(&client, "abort", args, None, out).await,
+            RolloutCommand::List => list::run(&client, out).await,
+            RolloutCommand::Watch(named) => watch::run(&client, named.name.as_deref(), out).await,
+            RolloutCommand::Events { named, from } => {
+                events::run(&client, named.name.as_deref(), from, out).await
+            }
+            RolloutCommand::History(named) => history::run(&client, named.name, out).await,
+            RolloutCommand::Report(_) => Err(later::refuse("fw rollout report")),
+        }
+    })
+}
+
+/// The status in an answer; what else is in there stays for `--output json`.
+fn status_of(answer: &Value) -> Result<Status, ClientError> {
+    serde_json::from_value(answer.clone()).map_err(|e| {
+        ClientError::Protocol(format!("the answer is no status ({e}): is the server of another version?"))
+    })
+}
+
+/// Whether a rollout in this status is over, and if so whether it went well.
+fn outcome(status: &str) -> Option<Result<(), ()>> {
+    match status {
+        "completed" => Some(Ok(())),
+        "rolled_back" | "aborted" => Some(Err(())),
+        _ => None,
+    }
+}

@@ -1,0 +1,8 @@
+//! The binary `fw` as people run it: arguments in, exit code, stdout and stderr out.
+
+// Helpers of tests are tests too; clippy looks at functions marked so only.
+#![allow(clippy::unwrap_used)]
+
+mod local;
+mod rollout;
+mod support;
