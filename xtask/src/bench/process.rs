@@ -45,7 +45,8 @@ impl Server {
     pub(crate) fn start(name: &str, mut command: Command, dir: &Path) -> Result<Server> {
         let log = dir.join(format!("{name}.log"));
         let out = File::create(&log)?;
-        command.stdin(Stdio::null()).stdout(out.try_clone()?).stderr(out);
+        // An open input that says nothing: some programs end when theirs does, ours among them.
+        command.stdin(Stdio::piped()).stdout(out.try_clone()?).stderr(out);
         let started = Instant::now();
         let child = command.spawn().with_context(|| format!("cannot start {name}"))?;
         Ok(Server { name: name.to_owned(), child, log, started })
