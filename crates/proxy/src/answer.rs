@@ -10,7 +10,7 @@ use crate::upstream::RespBody;
 
 /// Written as it stands to a connection that is one too many.
 pub(crate) const TOO_MANY_CONNECTIONS: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\n\
-content-type: application/problem+json\r\ncontent-length: 150\r\nconnection: close\r\nretry-after: 1\r\n\r\n\
+content-type: application/problem+json\r\ncontent-length: 147\r\nconnection: close\r\nretry-after: 1\r\n\r\n\
 {\"type\":\"/problems/too_many_connections\",\"title\":\"Service Unavailable\",\"status\":503,\
 \"detail\":\"try again in a moment\",\"code\":\"too_many_connections\"}";
 

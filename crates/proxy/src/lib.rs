@@ -21,4 +21,5 @@ mod upstream;
 mod worker;
 
 pub use proxy::{Applied, Drained, Proxy, ProxyStats, StartError};
+pub use remote::{RemoteError, RemoteSettings};
 pub use settings::{ForcedVariant, Limits, ProxySettings, Timeouts, TlsSettings};

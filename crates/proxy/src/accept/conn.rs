@@ -59,29 +59,17 @@ impl<F: Future + 'static> hyper::rt::Executor<F> for LocalExec {
 pub(crate) async fn serve(worker: Rc<Worker>, tcp: TcpStream, peer: SocketAddr) {
     // A connection that is gone already shows at the first read.
     let _ = tcp.set_nodelay(true);
-    let tls = worker.tls_server.clone();
-    let (stream, agreed) = match tls {
-        None => (Stream::Tcp(tcp), None),
-        Some(acceptor) => {
-            let timeout = worker.settings.timeouts.header_read.max(Duration::from_secs(1));
-            let Ok(Ok(stream)) = tokio::time::timeout(timeout, acceptor.accept(tcp)).await else { return };
-            let h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-            let agreed = if h2 { Protocol::Http2 } else { Protocol::Http1 };
-            (Stream::Tls(Box::new(stream.into())), Some(agreed))
-        }
-    };
     let wire = Rc::new(Wire::default());
-    let mut guard = Guard::new(stream, Rc::clone(&wire), &worker);
-    let protocol = match agreed {
-        Some(protocol) => protocol,
-        None => match std::future::poll_fn(|cx| guard.poll_protocol(cx)).await {
-            Some(protocol) => protocol,
-            None => return,
-        },
+    let opened = tokio::select! {
+        biased;
+        opened = open(&worker, &wire, tcp) => opened,
+        // Nothing was asked yet, so nothing is left unanswered.
+        () = worker.drained() => None,
     };
+    let Some((mut guard, protocol)) = opened else { return };
+    let tls = worker.tls_server.is_some();
     // An address is ASCII without control characters.
     let Ok(peer_text) = HeaderValue::from_str(&peer.ip().to_canonical().to_string()) else { return };
-    let tls = agreed.is_some();
     let ctx = Rc::new(ConnCtx { worker, peer, peer_text, tls, wire, tunnel: RefCell::default() });
     match protocol {
         Protocol::Http1 => http1(guard, ctx).await,
@@ -90,6 +78,20 @@ pub(crate) async fn serve(worker: Rc<Worker>, tcp: TcpStream, peer: SocketAddr) 
             http2(guard, ctx).await;
         }
     }
+}
+
+/// TLS, where it is served, and the protocol: agreed on by ALPN or told by the first bytes.
+async fn open(worker: &Rc<Worker>, wire: &Rc<Wire>, tcp: TcpStream) -> Option<(Guard, Protocol)> {
+    let Some(acceptor) = worker.tls_server.clone() else {
+        let mut guard = Guard::new(Stream::Tcp(tcp), Rc::clone(wire), worker);
+        let protocol = std::future::poll_fn(|cx| guard.poll_protocol(cx)).await?;
+        return Some((guard, protocol));
+    };
+    let timeout = worker.settings.timeouts.header_read.max(Duration::from_secs(1));
+    let stream = tokio::time::timeout(timeout, acceptor.accept(tcp)).await.ok()?.ok()?;
+    let h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+    let guard = Guard::new(Stream::Tls(Box::new(stream.into())), Rc::clone(wire), worker);
+    Some((guard, if h2 { Protocol::Http2 } else { Protocol::Http1 }))
 }
 
 async fn http1(guard: Guard, ctx: Rc<ConnCtx>) {

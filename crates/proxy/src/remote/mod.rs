@@ -1,15 +1,32 @@
 //! A data-plane-only proxy: `fw proxy --control URL`.
 //!
 //! It follows the split of a control plane elsewhere and reports what it counted. Losing the
-//! control plane stops nothing: the last split stays in force, also over a restart.
+//! control plane stops nothing: the last split stays in force, also over a restart (from the state file).
+//! Without a state file it does not listen before it has its first split.
+
+mod backoff;
+mod control;
+mod follow;
+mod sse;
+mod state;
 
 use std::future::Future;
 use std::path::PathBuf;
+use std::pin::pin;
+use std::time::Duration;
 
-use fw_model::{Region, ServiceName};
+use fw_model::{Region, ServiceName, Split};
 
-use crate::proxy::{Drained, StartError};
+use crate::proxy::{Drained, Proxy, StartError};
 use crate::settings::ProxySettings;
+use backoff::Backoff;
+use control::{Control, ControlError};
+use follow::Follower;
+
+/// How long requests in flight may take at the end.
+const GRACE: Duration = Duration::from_secs(30);
+/// How long the last report may take.
+const LAST_REPORT: Duration = Duration::from_secs(2);
 
 /// Which control plane to follow, and as whom.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,16 +54,99 @@ pub enum RemoteError {
     Start(#[from] StartError),
 }
 
-/// Runs until `shutdown` resolves, then drains.
+/// Runs until `shutdown` resolves, then drains and sends a last report.
 ///
 /// # Errors
 /// [`RemoteError`] when it can't begin; a control plane that can't be reached is no error.
 pub async fn run(
-    proxy: ProxySettings,
+    mut proxy: ProxySettings,
     remote: RemoteSettings,
     shutdown: impl Future<Output = ()>,
 ) -> Result<Drained, RemoteError> {
-    let _ = (proxy, remote);
-    shutdown.await;
-    Ok(Drained::default())
+    let mut shutdown = pin!(shutdown);
+    let control = Control::new(&remote)?;
+    proxy.region = proxy.region.or_else(|| remote.region.clone());
+    let state_file = remote.state_dir.as_deref().map(|dir| state::file(dir, control.key()));
+    let kept = state_file.as_ref().and_then(|file| load(file, &control));
+    let (split, fresh) = match kept {
+        Some(split) => (split, false),
+        None => tokio::select! {
+            split = first_split(&control) => (split, true),
+            () = &mut shutdown => return Ok(Drained::default()),
+        },
+    };
+    let started = Proxy::start(proxy, split.clone()).await?;
+    tracing::info!(address = %started.local_addr(), epoch = split.epoch.0, "proxy listening");
+    let follower = Follower::new(started, control, state_file, split.clone());
+    if fresh {
+        follower.save(split).await;
+    }
+    tokio::select! {
+        () = follower.follow_splits() => {}
+        () = follower.report() => {}
+        () = follower.mind_dead_man() => {}
+        () = &mut shutdown => {}
+    }
+    let drained = follower.proxy.shutdown(GRACE).await;
+    if tokio::time::timeout(LAST_REPORT, follower.report_once()).await.is_err() {
+        tracing::warn!("the last report was not taken; up to a second of counts is lost");
+    }
+    Ok(drained)
+}
+
+/// The split kept over a restart. One that can't be read is as good as none, and says so.
+fn load(file: &std::path::Path, control: &Control) -> Option<Split> {
+    match state::load(file, control.key()) {
+        Ok(split) => {
+            if let Some(split) = &split {
+                tracing::info!(file = %file.display(), epoch = split.epoch.0,
+                    "serving the last known split until the control plane answers");
+            }
+            split
+        }
+        Err(error) => {
+            tracing::warn!(file = %file.display(), %error, "the kept split can't be used");
+            None
+        }
+    }
+}
+
+/// Asks until there is a split.
+async fn first_split(control: &Control) -> Split {
+    let mut backoff = Backoff::new();
+    let mut complaint = None;
+    loop {
+        match ask(control).await {
+            Ok(split) => return split,
+            Err(error) => {
+                let text = with_causes(&error);
+                if complaint.as_ref() != Some(&text) {
+                    tracing::warn!(error = %text, "no split yet; not listening before there is one");
+                    complaint = Some(text);
+                }
+            }
+        }
+        tokio::time::sleep(backoff.wait()).await;
+    }
+}
+
+async fn ask(control: &Control) -> Result<Split, ControlError> {
+    let mut splits = control.splits().await?;
+    loop {
+        if let Some(split) = splits.next().await?.pop() {
+            return Ok(split);
+        }
+    }
+}
+
+/// An error with everything that caused it, in one line.
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
 }
