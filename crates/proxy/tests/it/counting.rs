@@ -73,11 +73,11 @@ async fn a_body_cut_short_is_an_error_and_the_client_sees_it() {
         .await;
         let proxy = proxy(split(&upstream.url(), &upstream.url(), 100_000)).await;
         let mut client = Client::connect(proxy.local_addr()).await;
-        let response = in_time(what, client.send(get("/", &[]))).await.unwrap();
-        assert!(
-            in_time(what, read(response)).await.is_err(),
-            "{what}: the client must not take it for whole"
-        );
+        // The connection breaks before or after the head, whichever came first.
+        if let Ok(response) = in_time(what, client.send(get("/", &[]))).await {
+            let whole = in_time(what, read(response)).await.is_ok();
+            assert!(!whole, "{what}: the client must not take it for whole");
+        }
         until(what, || counts(&proxy, Variant::Canary) == (1, 1, 0)).await;
     }
 }
