@@ -4,7 +4,7 @@
 //! after three seconds of nothing; the size of the binary. It does not measure work: that is `bench proxy`.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
@@ -29,21 +29,17 @@ pub(crate) struct Args {
     /// How often the server is started.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=50))]
     rounds: u32,
+    /// Measure this `fw`, instead of building one.
+    #[arg(long)]
+    binary: Option<PathBuf>,
 }
 
 /// Builds, measures, prints.
 pub(crate) fn run(args: &Args) -> Result<()> {
-    sh::run(sh::cargo().args([
-        "build",
-        "--locked",
-        "--profile",
-        "dist",
-        "--package",
-        "fw-cli",
-        "--bin",
-        "fw",
-    ]))?;
-    let fw = sh::root().join("target/dist/fw");
+    let fw = match &args.binary {
+        Some(binary) => fs::canonicalize(binary).with_context(|| binary.display().to_string())?,
+        None => build()?,
+    };
     let size = fs::metadata(&fw).context("the binary")?.len();
     println!("{}", machine::describe());
     let (mut ready, mut resident) = (Vec::new(), Vec::new());
@@ -65,6 +61,12 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     );
     println!("size of fw        {:.1} MiB", size as f64 / f64::from(1 << 20));
     Ok(())
+}
+
+fn build() -> Result<PathBuf> {
+    let build = ["build", "--locked", "--profile", "dist", "--package", "fw-cli", "--bin", "fw"];
+    sh::run(sh::cargo().args(build))?;
+    Ok(sh::root().join("target/dist/fw"))
 }
 
 fn met(spread: &Spread, goal: f64) -> &'static str {

@@ -73,13 +73,8 @@ pub(crate) fn describe() -> String {
     let revision =
         said(Command::new("git").current_dir(sh::root()).args(["describe", "--always", "--dirty"]));
     let rustc = said(Command::new("rustc").arg("--version"));
-    let pinning = if cpus() < 2 {
-        "one CPU: nothing is pinned"
-    } else {
-        "measured on CPU 0, load and upstreams on CPU 1"
-    };
     format!(
-        "machine: {} x {cpu}, {memory} GiB, Linux {}; load average before {load}\nbuild: {revision}, {rustc}, profile dist; {pinning}",
+        "machine: {} x {cpu}, {memory} GiB, Linux {}; load average before {load}\nbuild: {revision}, {rustc}",
         cpus(),
         kernel.trim(),
     )

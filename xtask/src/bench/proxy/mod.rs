@@ -74,6 +74,11 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     for subject in subjects.iter().filter(|subject| !subject.version().is_empty()) {
         println!("{}: {}", subject.name(), subject.version());
     }
+    let pinning = match machine::cpus() {
+        1 => "one CPU: nothing is pinned",
+        _ => "the proxy on CPU 0, load and upstreams on CPU 1",
+    };
+    println!("profile dist; {pinning}");
     println!("{} rounds of {} s; median [smallest..largest]", args.rounds, args.seconds);
     let upstream = Upstream::start(folder.path())?;
     let (memory, load): (Vec<Case>, Vec<Case>) = cases.into_iter().partition(|case| *case == Case::Rss);
