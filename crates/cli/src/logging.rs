@@ -2,6 +2,8 @@
 
 use tracing_subscriber::EnvFilter;
 
+use crate::output::Paint;
+
 /// What `DEBUG=rollout:*` shows: the engine and the shell around it.
 const ROLLOUT_DEBUG: &str = "fw_engine=debug,fw_runtime=debug";
 
@@ -9,7 +11,10 @@ const ROLLOUT_DEBUG: &str = "fw_engine=debug,fw_runtime=debug";
 pub(crate) fn init(default: &str) {
     let get = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     let filter = filter(get("RUST_LOG").as_deref(), get("DEBUG").as_deref(), default);
-    let logs = tracing_subscriber::fmt().with_env_filter(EnvFilter::new(filter)).with_writer(std::io::stderr);
+    let logs = tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::new(filter))
+        .with_ansi(Paint::stderr().is_on())
+        .with_writer(std::io::stderr);
     // A second start in one process (tests) keeps the first.
     let _ = logs.try_init();
 }

@@ -9,6 +9,7 @@ mod commands;
 mod failure;
 mod logging;
 mod output;
+mod stop;
 mod watch;
 
 use std::process::ExitCode;

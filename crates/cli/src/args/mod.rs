@@ -128,9 +128,9 @@ pub(crate) struct ProxyArgs {
     /// The server that says how to split
     #[arg(long, value_name = "URL")]
     pub(crate) control: String,
-    /// The service to route; may be left out when the server has one
-    #[arg(long, value_name = "NAME", value_parser = options::service)]
-    pub(crate) service: Option<ServiceName>,
+    /// The service to route, as its config names it
+    #[arg(long, value_name = "NAME", default_value = "default", value_parser = options::service)]
+    pub(crate) service: ServiceName,
     /// The region it runs in
     #[arg(long, value_name = "NAME", value_parser = options::region)]
     pub(crate) region: Option<Region>,

@@ -2,6 +2,8 @@
 
 mod completions;
 mod config;
+#[cfg(test)]
+mod defaults;
 mod demo;
 mod later;
 mod proxy;
@@ -23,7 +25,7 @@ pub(crate) fn run(cli: Cli, out: &mut Out) -> Result<(), Failure> {
     match cli.command {
         Command::Demo(args) => demo::run(&args, out),
         Command::Serve(args) => serve::run(args, out),
-        Command::Proxy(args) => proxy::run(args, out),
+        Command::Proxy(args) => proxy::run(args),
         Command::Rollout(args) => {
             logging::init("warn");
             rollout::run(args.command, &global, out)
@@ -47,8 +49,12 @@ fn named_server(global: &Global) -> Option<&str> {
 fn client(global: &Global) -> Result<Client, Failure> {
     let server = named_server(global).unwrap_or(SERVER_DEFAULT);
     let address = Address::parse(server).map_err(Failure::Usage)?;
-    let token = std::env::var("FW_TOKEN").ok().filter(|token| !token.is_empty());
-    Client::new(address, token.as_deref()).map_err(Failure::Usage)
+    Client::new(address, env_token().as_deref()).map_err(Failure::Usage)
+}
+
+/// `$FW_TOKEN`, if it is set. Never printed.
+fn env_token() -> Option<String> {
+    std::env::var("FW_TOKEN").ok().filter(|token| !token.is_empty())
 }
 
 /// Runs a client command to its end on this thread.

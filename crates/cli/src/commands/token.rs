@@ -2,8 +2,6 @@
 //!
 //! The server keeps only the digest, so a lost token is replaced, never looked up.
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
@@ -20,7 +18,7 @@ pub(super) fn run(command: TokenCommand, out: &mut Out) -> Result<(), Failure> {
     let TokenCommand::New { name, role } = command;
     let mut bytes = [0; TOKEN_BYTES];
     getrandom::fill(&mut bytes).map_err(|e| Failure::Failed(format!("no randomness to be had: {e}")))?;
-    let token = format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes));
+    let token = format!("{PREFIX}{}", hex(&bytes));
     let sha256 = digest(&token);
     let roles: Vec<&str> = role.iter().map(|role| role.role().as_str()).collect();
     if out.is_json() {
@@ -36,7 +34,11 @@ pub(super) fn run(command: TokenCommand, out: &mut Out) -> Result<(), Failure> {
 
 /// What the config knows a token by: SHA-256 as 64 hex digits.
 fn digest(token: &str) -> String {
-    Sha256::digest(token.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&Sha256::digest(token.as_bytes()))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

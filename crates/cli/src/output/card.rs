@@ -7,7 +7,9 @@ use fw_api::Status;
 use fw_api::status::{PhaseMetrics, WaitingOn};
 use jiff::tz::TimeZone;
 
-use super::{Align, Paint, bar, clean, health, milliseconds, percent, plain_number, table, thousands};
+use super::{
+    Align, Detail, Paint, bar, clean, health, milliseconds, percent, plain_number, table, thousands,
+};
 
 /// Cells of the bar.
 const BAR_CELLS: usize = 40;
@@ -47,19 +49,20 @@ impl Moment {
     }
 }
 
-/// The card's lines.
-pub(crate) fn card(status: &Status, moment: &Moment, paint: Paint) -> Vec<String> {
+/// The card's lines; `detail` adds the track of phases and the questions.
+pub(crate) fn card(status: &Status, detail: &Detail, moment: &Moment, paint: Paint) -> Vec<String> {
     if status.status == "none" {
         return vec!["no rollout yet; `fw rollout start` begins one".into()];
     }
-    let mut lines = vec![head(status, paint), phase(status), progress(status, paint), scores(status, paint)];
-    if !status.waiting_on.is_empty() {
-        lines.push(String::new());
-        lines.extend(waiting_words(status, moment).into_iter().map(|text| paint.yellow(&text)));
-    }
+    let mut lines = vec![head(status, detail, paint)];
+    let done = status.status == "completed";
+    lines.extend(detail.track(status.state.current_phase, done, paint));
+    lines.extend([phase(status), progress(status, paint), scores(status, paint)]);
+    let waiting = waiting_words(status, moment).into_iter().map(|text| paint.yellow(&text)).collect();
+    paragraph(&mut lines, waiting);
+    paragraph(&mut lines, detail.lines(paint));
     if let Some(phase) = &status.current_phase {
-        lines.push(String::new());
-        lines.extend(comparison(&phase.metrics, phase.baseline.as_ref()));
+        paragraph(&mut lines, comparison(&phase.metrics, phase.baseline.as_ref()));
     }
     let (requests, errors) = (status.state.total_requests, status.state.total_errors);
     lines.push(paint.dim(&format!(
@@ -68,6 +71,14 @@ pub(crate) fn card(status: &Status, moment: &Moment, paint: Paint) -> Vec<String
         thousands(errors)
     )));
     lines
+}
+
+/// Adds lines after a blank one, if there are any.
+fn paragraph(lines: &mut Vec<String>, more: Vec<String>) {
+    if !more.is_empty() {
+        lines.push(String::new());
+        lines.extend(more);
+    }
 }
 
 /// `checkout.3 running, phase 1 (25 %), health 92, healthy`: the card in one line.
@@ -105,7 +116,7 @@ pub(crate) fn status_word(status: &str) -> String {
     }
 }
 
-fn head(status: &Status, paint: Paint) -> String {
+fn head(status: &Status, detail: &Detail, paint: Paint) -> String {
     let name = clean(status.rollout.as_deref().unwrap_or("rollout"));
     let run = status.run.as_deref().map(|run| format!("  {}", paint.dim(&clean(run)))).unwrap_or_default();
     let word = status_word(&status.status).to_uppercase();
@@ -115,7 +126,8 @@ fn head(status: &Status, paint: Paint) -> String {
         "paused" | "pending" => paint.yellow(&word),
         _ => paint.cyan(&word),
     };
-    format!("{}  {word}{run}", paint.bold(&name))
+    let versions = detail.versions().map(|versions| format!("  {versions}")).unwrap_or_default();
+    format!("{}  {word}{run}{versions}", paint.bold(&name))
 }
 
 fn phase(status: &Status) -> String {
@@ -236,7 +248,7 @@ mod tests {
     #[test]
     fn a_running_rollout() {
         let status = status(include_str!("../../tests/data/running.json"));
-        let lines = card(&status, &moment(), Paint::plain()).join("\n");
+        let lines = card(&status, &Detail::default(), &moment(), Paint::plain()).join("\n");
         expect![[r#"
             checkout  RUNNING  checkout.3
             phase 1: Limited rollout  (25 % of traffic to the canary)
@@ -255,6 +267,49 @@ mod tests {
     }
 
     #[test]
+    fn with_the_full_state_there_are_phases_and_questions() {
+        let status = status(include_str!("../../tests/data/running.json"));
+        let detail = Detail::read(&serde_json::json!({
+            "phases": [{"percentage": 5.0}, {"percentage": 25.0}, {"percentage": 50.0}, {"percentage": 100.0}],
+            "questions": [
+                {"name": "errorRate", "answered": true, "text": "error rate at most 0.5 %: 3 of 1 250; shown"},
+                {"name": "healthScore", "answered": false, "text": "health at least 85: about 200 more requests"},
+            ],
+            "findings": [
+                {"strength": "quiet", "text": "nothing to see"},
+                {"strength": "warning", "text": "response time rises"},
+            ],
+            "versions": {"stable": {"version": "1.4.2"}, "canary": {"version": "1.5.0"}},
+        }));
+        let lines = card(&status, &detail, &moment(), Paint::plain());
+        expect![[r#"
+            checkout  RUNNING  checkout.3  1.4.2 → 1.5.0
+            5 % ✓ ── 25 % ● ── 50 % ── 100 %
+            phase 1: Limited rollout  (25 % of traffic to the canary)
+            ██████████░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░ 25 %  done about 3:45 PM
+            health 92   verdict healthy   risk 41
+
+            waiting on evidence: error rate at most 0.5 %: not shown yet (for 1 min 40 s, about 40 s to go)
+            waiting on time: 2 of 3 minutes watched (for 2 min, about 1 min to go)
+
+            ✓ error rate at most 0.5 %: 3 of 1 250; shown
+            … health at least 85: about 200 more requests
+            ! response time rises
+
+                     requests   error rate   response time   satisfaction
+            canary      1 250       0.24 %          145 ms           96.2
+            stable      3 810       0.21 %         98.2 ms             97
+            over the rollout: 1 250 canary requests, 3 errors"#]]
+        .assert_eq(&lines.join("\n"));
+        // A server that says nothing of all that gives the short card.
+        let nothing = Detail::read(&serde_json::json!({"phases": 5, "questions": [{}], "versions": null}));
+        assert_eq!(
+            card(&status, &nothing, &moment(), Paint::plain()),
+            card(&status, &Detail::default(), &moment(), Paint::plain())
+        );
+    }
+
+    #[test]
     fn a_rollback_to_stable() {
         let status = status(include_str!("../../tests/data/rolled_back.json"));
         expect![[r#"
@@ -263,13 +318,13 @@ mod tests {
             ░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░ 0 %
             health – (no canary requests)   verdict degraded   risk 90.5
             over the rollout: 1 250 000 canary requests, 250 000 errors"#]]
-        .assert_eq(&card(&status, &moment(), Paint::plain()).join("\n"));
+        .assert_eq(&card(&status, &Detail::default(), &moment(), Paint::plain()).join("\n"));
         expect!["checkout@eu-west-1.3 rolled back, at stable, degraded"].assert_eq(&one_line(&status));
     }
 
     #[test]
     fn before_any_rollout() {
         expect!["no rollout yet; `fw rollout start` begins one"]
-            .assert_eq(&card(&Status::none(), &moment(), Paint::plain()).join("\n"));
+            .assert_eq(&card(&Status::none(), &Detail::default(), &moment(), Paint::plain()).join("\n"));
     }
 }

@@ -29,6 +29,11 @@ impl Paint {
         Paint { on: std::io::stderr().is_terminal() && wanted() }
     }
 
+    /// Whether there is colour at all.
+    pub(crate) fn is_on(self) -> bool {
+        self.on
+    }
+
     fn sgr(self, code: &str, text: &str) -> String {
         if self.on { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
     }

@@ -7,7 +7,7 @@ use ratatui::text::Line;
 use ratatui::widgets::{Block, Borders, Paragraph, Sparkline};
 
 use super::model::Model;
-use crate::output::{Moment, Paint, card, event_line, status_word};
+use crate::output::{Detail, Moment, Paint, card, event_line, status_word};
 
 /// Lines of the curve.
 const CURVE_LINES: u16 = 4;
@@ -56,7 +56,7 @@ fn card_lines(model: &Model, moment: &Moment) -> Vec<Line<'static>> {
         _ if text.starts_with("over the rollout") => Style::new().fg(Color::DarkGray),
         _ => Style::new(),
     };
-    let lines = card(status, moment, Paint::plain());
+    let lines = card(status, &Detail::default(), moment, Paint::plain());
     let head = Style::new().fg(colour).add_modifier(Modifier::BOLD);
     lines
         .into_iter()

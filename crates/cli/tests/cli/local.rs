@@ -86,6 +86,22 @@ fn show_writes_every_default_out_and_reads_back() {
           errors:
             http: [[500, 599]]
             grpc: [2, 4, 8, 13, 14, 15]
+          exposeVariant: false
+          limits:
+            headerBytes: 65536
+            headerCount: 100
+            uriBytes: 8192
+            bodyBytes: 0
+            connections: 10000
+            idleUpstream: 256
+          timeouts:
+            headerRead: 30s
+            connect: 3s
+            responseHead: 1m
+            idleKeepAlive: 75s
+            idleUpstream: 30s
+            upgradeIdle: 1h
+            bodyIdle: 5m
         rollout:
           phases:
             - { id: 0, percentage: 50, duration: 1m, riskScore: 50, description: "Phase 0 (50 %)" }
@@ -130,7 +146,7 @@ fn a_token_and_its_line_for_the_config_belong_together() {
         run(&mut fw(&["token", "new", "--name", "deploy", "--role", "operator", "--role", "viewer"]));
     assert_eq!(code, 0);
     let (token, line) = stdout.trim_end().split_once('\n').unwrap();
-    assert!(token.starts_with("fw_") && token.len() == 46, "{token}");
+    assert!(token.starts_with("fw_") && token.len() == 67, "{token}");
     assert!(!stderr.contains(token), "the token is data, not talk");
     let config = format!("auth:\n  tokens:\n    {line}\n");
     let (code, shown, stderr) =

@@ -10,11 +10,18 @@ use serde_json::json;
 
 #[test]
 fn status_is_a_card_or_the_servers_json() {
-    let server = Server::start(|_, _| Answer::json(status(json!({ "extra": 1 }))));
+    let server = Server::start(|request, _| match request.path.as_str() {
+        "/api/v1/rollouts/checkout.3" => {
+            let phases = [5, 25, 50, 100].map(|share| json!({ "percentage": share }));
+            Answer::json(status(json!({ "phases": phases })))
+        }
+        _ => Answer::json(status(json!({ "extra": 1 }))),
+    });
     let (code, stdout, stderr) = run(&mut fw(&["rollout", "status", "--server", &server.url]));
     assert_eq!((code, stderr.as_str()), (0, ""));
     expect![[r#"
         checkout  RUNNING  checkout.3
+        5 % ✓ ── 25 % ● ── 50 % ── 100 %
         phase 1: Limited rollout  (25 % of traffic to the canary)
         ██████████░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░ 25 %  done about 3:45 PM
         health 92   verdict healthy   risk 41
@@ -30,7 +37,7 @@ fn status_is_a_card_or_the_servers_json() {
     let answer: serde_json::Value = serde_json::from_str(&stdout).unwrap();
     assert_eq!((code, &answer["extra"]), (0, &json!(1)));
     let paths: Vec<String> = server.requests().into_iter().map(|r| r.path).collect();
-    assert_eq!(paths, ["/status", "/status?rollout=checkout@eu"]);
+    assert_eq!(paths, ["/status", "/api/v1/rollouts/checkout.3", "/status?rollout=checkout@eu"]);
 }
 
 #[test]
@@ -49,12 +56,13 @@ fn steering_says_who_why_and_where_to() {
     call(&["rollout", "abort"]);
     let sent: Vec<(String, String, String)> =
         server.requests().iter().map(|r| (r.method.clone(), r.path.clone(), r.body.clone())).collect();
-    let sent: Vec<String> = sent.iter().map(|(m, p, b)| format!("{m} {p} {b}")).collect();
+    let sent: Vec<String> =
+        sent.iter().map(|(m, p, b)| format!("{m} {p} {b}").trim_end().to_owned()).collect();
     expect![[r#"
         POST /api/v1/rollouts/checkout/pause {"reason":"odd logs"}
         POST /api/v1/rollouts/checkout.3/rollback {"to":2}
         POST /api/v1/rollouts/checkout/rollback {"to":"previous"}
-        GET /api/v1/rollouts 
+        GET /api/v1/rollouts
         POST /api/v1/rollouts/checkout/abort {}"#]]
     .assert_eq(&sent.join("\n"));
     let posts: Vec<_> = server.requests().into_iter().filter(|r| r.method == "POST").collect();

@@ -8,7 +8,7 @@ use fw_model::{Phase, Plan};
 use serde::Serialize;
 
 use super::duration;
-use super::service::{ServerConfig, ServiceConfig, TrafficConfig};
+use super::service::{ServerConfig, ServiceConfig, TrafficConfig, TrafficLimits, TrafficTimeouts};
 use super::tree::{Node, Resolved, Scalar, Value, to_json};
 
 /// The config as JSON, every default written out.
@@ -77,6 +77,15 @@ fn traffic(plan: &Plan, traffic: &TrafficConfig) -> Node {
     if let Some(header) = &traffic.forced_variant_header {
         entries.push(("forcedVariantHeader", Node::text(header)));
     }
+    entries.push(("exposeVariant", Node::boolean(traffic.expose_variant)));
+    if let Some(file) = &traffic.upstream_ca {
+        entries.push(("upstreamCa", Node::text(file.display().to_string())));
+    }
+    if let Some(workers) = traffic.workers {
+        entries.push(("workers", Node::number(workers as f64)));
+    }
+    entries.push(("limits", limits(&traffic.limits)));
+    entries.push(("timeouts", timeouts(&traffic.timeouts)));
     if let Some(dead_man) = plan.dead_man {
         let then = Node::text(dead_man.then.as_str());
         entries.push((
@@ -85,6 +94,31 @@ fn traffic(plan: &Plan, traffic: &TrafficConfig) -> Node {
         ));
     }
     Node::map(entries)
+}
+
+fn limits(limits: &TrafficLimits) -> Node {
+    let sizes = [
+        ("headerBytes", limits.header_bytes_max as f64),
+        ("headerCount", limits.header_count_max as f64),
+        ("uriBytes", limits.uri_bytes_max as f64),
+        ("bodyBytes", limits.body_bytes_max as f64),
+        ("connections", limits.connections_max as f64),
+        ("idleUpstream", limits.idle_upstream_max as f64),
+    ];
+    Node::map(sizes.map(|(key, size)| (key, Node::number(size))))
+}
+
+fn timeouts(timeouts: &TrafficTimeouts) -> Node {
+    let times = [
+        ("headerRead", timeouts.header_read),
+        ("connect", timeouts.connect),
+        ("responseHead", timeouts.response_head),
+        ("idleKeepAlive", timeouts.idle_keep_alive),
+        ("idleUpstream", timeouts.idle_upstream),
+        ("upgradeIdle", timeouts.upgrade_idle),
+        ("bodyIdle", timeouts.body_idle),
+    ];
+    Node::map(times.map(|(key, time)| (key, Node::text(duration::write(time)))))
 }
 
 fn rollout(plan: &Plan, server: &ServerConfig) -> Node {

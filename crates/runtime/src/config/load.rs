@@ -33,9 +33,10 @@ pub fn load_file(path: &Path, env: Option<&str>) -> Result<ServiceConfig, Faults
         Faults::one(&name, "", Fault::new(None, "", message))
     })?;
     let mut config = load_str(&name, text::decode(&name, &bytes)?, env)?;
-    if let (Some(tls), Some(folder)) = (&mut config.traffic.tls, path.parent()) {
-        tls.cert = folder.join(&tls.cert);
-        tls.key = folder.join(&tls.key);
+    let traffic = &mut config.traffic;
+    let files = traffic.tls.iter_mut().flat_map(|tls| [&mut tls.cert, &mut tls.key]);
+    for file in files.chain(&mut traffic.upstream_ca) {
+        *file = path.parent().unwrap_or(Path::new("")).join(&*file);
     }
     Ok(config)
 }

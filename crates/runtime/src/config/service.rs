@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use fw_model::Plan;
 use serde::{Deserialize, Serialize};
@@ -30,6 +31,79 @@ pub struct TrafficConfig {
     pub tls: Option<TlsFiles>,
     /// The header whose value chooses the variant; none = there is no such header.
     pub forced_variant_header: Option<String>,
+    /// Whether answers name the variant in a header.
+    pub expose_variant: bool,
+    /// PEM file of certificate authorities for `https://` upstreams; none = the web's public roots.
+    pub upstream_ca: Option<PathBuf>,
+    /// Worker threads, 1 to 1024; none = as many as the machine has cores.
+    pub workers: Option<usize>,
+    /// Sizes beyond which a request or connection is refused.
+    pub limits: TrafficLimits,
+    /// Times after which waiting ends.
+    pub timeouts: TrafficTimeouts,
+}
+
+/// Sizes beyond which the proxy refuses a request or connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TrafficLimits {
+    /// Request line and header section, bytes.
+    pub header_bytes_max: usize,
+    /// Header fields of a request.
+    pub header_count_max: usize,
+    /// Request target, bytes.
+    pub uri_bytes_max: usize,
+    /// Request body, bytes; 0 = unlimited.
+    pub body_bytes_max: u64,
+    /// Client connections at once.
+    pub connections_max: usize,
+    /// Idle connections kept to one upstream instance, each worker.
+    pub idle_upstream_max: usize,
+}
+
+impl Default for TrafficLimits {
+    fn default() -> Self {
+        TrafficLimits {
+            header_bytes_max: 64 * 1024,
+            header_count_max: 100,
+            uri_bytes_max: 8 * 1024,
+            body_bytes_max: 0,
+            connections_max: 10_000,
+            idle_upstream_max: 256,
+        }
+    }
+}
+
+/// Times after which the proxy stops waiting; zero is never.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TrafficTimeouts {
+    /// First byte of a request head until its last.
+    pub header_read: Duration,
+    /// TCP connect and TLS handshake to an upstream.
+    pub connect: Duration,
+    /// Request sent until its response head.
+    pub response_head: Duration,
+    /// A client connection between requests.
+    pub idle_keep_alive: Duration,
+    /// An unused upstream connection.
+    pub idle_upstream: Duration,
+    /// An upgraded connection on which neither side speaks.
+    pub upgrade_idle: Duration,
+    /// A body that stands still.
+    pub body_idle: Duration,
+}
+
+impl Default for TrafficTimeouts {
+    fn default() -> Self {
+        TrafficTimeouts {
+            header_read: Duration::from_secs(30),
+            connect: Duration::from_secs(3),
+            response_head: Duration::from_secs(60),
+            idle_keep_alive: Duration::from_secs(75),
+            idle_upstream: Duration::from_secs(30),
+            upgrade_idle: Duration::from_secs(3600),
+            body_idle: Duration::from_secs(300),
+        }
+    }
 }
 
 /// PEM files of a listener. Whether they exist is found out when the listener is opened.

@@ -2,7 +2,7 @@
 
 use crate::client::{Client, escape};
 use crate::failure::Failure;
-use crate::output::{Moment, Out, card};
+use crate::output::{Detail, Moment, Out, card};
 
 use super::status_of;
 
@@ -16,7 +16,15 @@ pub(super) async fn run(client: &Client, name: Option<&str>, out: &mut Out) -> R
         return Ok(out.json(&answer)?);
     }
     let status = status_of(&answer)?;
-    for line in card(&status, &Moment::here(), out.paint) {
+    let detail = match &status.run {
+        // Only adds to the card: whatever keeps it away leaves the status as it is.
+        Some(run) => client
+            .get(&format!("/api/v1/rollouts/{}", escape(run)))
+            .await
+            .map_or_else(|_| Detail::default(), |answer| Detail::read(&answer)),
+        None => Detail::default(),
+    };
+    for line in card(&status, &detail, &Moment::here(), out.paint) {
         out.line(&line)?;
     }
     Ok(())

@@ -5,6 +5,7 @@
 
 mod analysis;
 mod auth;
+mod limits;
 mod phase;
 mod rollout;
 mod root;
@@ -26,6 +27,8 @@ pub(super) const ELSEWHERE: &[(&str, &Section)] = &[
     ("rollout", &rollout::ROLLOUT),
     ("rollout.analysis", &analysis::ANALYSIS),
     ("traffic", &traffic::TRAFFIC),
+    ("traffic.limits", &limits::LIMITS),
+    ("traffic.timeouts", &limits::TIMEOUTS),
     ("versions", &versions::VERSIONS),
     ("auth", &auth::AUTH),
     ("rollout.phases[n].successCriteria", &phase::CRITERIA),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use fw_model::split::{DeadMan, ErrorRule, Stickiness};
 use fw_model::{Plan, Variant, plan::RouterKind};
 
-use super::{Rules, word};
+use super::{Rules, limits, word};
 use crate::config::duration::Per;
 use crate::config::format;
 use crate::config::service::{ServerConfig, TlsFiles, TrafficConfig};
@@ -18,6 +18,9 @@ use crate::config::tree::{Value, View};
 const LISTEN_DEFAULT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
 /// Most ranges or codes in `errors`.
 const CODES_MAX: usize = 64;
+
+/// Most worker threads.
+const WORKERS_MAX: f64 = 1024.0;
 
 const HTTP_CODE: Range = Range::new(100.0, 599.0, "HTTP status");
 
@@ -61,6 +64,36 @@ pub(crate) static TRAFFIC: Section = Section {
             Kind::Text(format::HEADER),
             "= none",
             "A request header, such as `X-FW-Variant`, whose value `stable` or `canary` chooses the version; taken from loopback or with a token only, and not counted in the analysis.",
+        ),
+        Key::optional(
+            "exposeVariant",
+            Kind::Bool,
+            "false",
+            "Whether answers name the version in a header `X-FW-Variant`.",
+        ),
+        Key::optional(
+            "upstreamCa",
+            Kind::Text(format::FILE),
+            "= the web's public roots",
+            "PEM file of certificate authorities for `https://` upstreams.",
+        ),
+        Key::optional(
+            "workers",
+            Kind::Integer(Range::new(1.0, WORKERS_MAX, "threads")),
+            "= as many as cores",
+            "Worker threads of the proxy.",
+        ),
+        Key::optional(
+            "limits",
+            Kind::Section(&limits::LIMITS),
+            "= defaults of its keys",
+            "Sizes beyond which a request is refused.",
+        ),
+        Key::optional(
+            "timeouts",
+            Kind::Section(&limits::TIMEOUTS),
+            "= defaults of its keys",
+            "Times after which waiting ends.",
         ),
         Key::optional(
             "deadMan",
@@ -202,6 +235,16 @@ pub(super) fn read(traffic: View<'_>, router: RouterKind) -> TrafficConfig {
         listen: (router == RouterKind::Proxy).then(listen),
         tls: files.map(|(cert, key)| TlsFiles { cert: PathBuf::from(cert), key: PathBuf::from(key) }),
         forced_variant_header: traffic.get("forcedVariantHeader").text().map(str::to_owned),
+        expose_variant: traffic.get("exposeVariant").boolean().unwrap_or(false),
+        upstream_ca: traffic.get("upstreamCa").text().map(PathBuf::from),
+        // In range by the filter, so the cast can't truncate.
+        workers: traffic
+            .get("workers")
+            .number()
+            .filter(|n| (1.0..=WORKERS_MAX).contains(n))
+            .map(|n| n as usize),
+        limits: limits::limits(traffic.get("limits")),
+        timeouts: limits::timeouts(traffic.get("timeouts")),
     }
 }
 

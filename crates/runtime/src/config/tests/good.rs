@@ -114,6 +114,14 @@ fn every_key_can_be_set() {
     assert_eq!(plan.analysis.evidence, Evidence::Observed);
     assert!(!plan.auto_advance && !plan.enable_rollback && !config.server.sse_enabled);
     assert_eq!(config.traffic.forced_variant_header.as_deref(), Some("X-FW-Variant"));
+    let traffic = &config.traffic;
+    assert_eq!((traffic.expose_variant, traffic.workers), (true, Some(2)));
+    assert_eq!((traffic.limits.body_bytes_max, traffic.limits.header_count_max), (5_000_000_000, 7));
+    assert_eq!(traffic.timeouts.header_read, Duration::from_secs(1));
+    assert_eq!(
+        (traffic.timeouts.connect, traffic.timeouts.body_idle),
+        (Duration::ZERO, Duration::from_secs(86_400))
+    );
     assert_eq!(config.server.hosts, ["fw.example.com:3002"]);
     assert_eq!(config.server.tokens[0].sha256, "ab".repeat(32));
 }
@@ -163,6 +171,11 @@ traffic:
   errors: { http: [ [500, 502], 504 ], grpc: [ 14 ] }
   forcedVariantHeader: X-FW-Variant
   deadMan: { after: 5m, then: stable }
+  exposeVariant: true
+  upstreamCa: ca.pem
+  workers: 2
+  limits: { headerBytes: 2048, headerCount: 7, uriBytes: 4096, bodyBytes: 5000000000, connections: 9, idleUpstream: 0 }
+  timeouts: { headerRead: 1, connect: 0, responseHead: 250ms, idleKeepAlive: 2s, idleUpstream: 3s, upgradeIdle: 4s, bodyIdle: 1d }
 rollout:
   phases:
     - { id: 7, percentage: 0.001, duration: 500ms, maxDuration: 1h30m, riskScore: 1.5, description: "first: # \"quoted\"" }

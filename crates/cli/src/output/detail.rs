@@ -1,0 +1,69 @@
+//! What the full state knows beyond the status: the phases of the plan, and the questions of this one.
+//!
+//! Read leniently: a server that says less gives a shorter card, not an error.
+
+use serde_json::Value;
+
+use super::{Paint, clean, percent};
+
+/// The extra parts of a card.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Detail {
+    /// Shares of the phases in percent, in order.
+    phases: Vec<f64>,
+    /// Whether it is answered, and its text.
+    questions: Vec<(bool, String)>,
+    /// Texts of warnings and of what was shown.
+    findings: Vec<String>,
+    /// Names of the two versions, stable first.
+    versions: Option<(String, String)>,
+}
+
+impl Detail {
+    /// Reads the answer of `GET /api/v1/rollouts/{name}`.
+    pub(crate) fn read(answer: &Value) -> Detail {
+        let list = |key: &str| answer.get(key).and_then(Value::as_array).into_iter().flatten();
+        let text = |value: &Value, key: &str| value.get(key).and_then(Value::as_str).map(clean);
+        let question = |q: &Value| Some((q.get("answered")?.as_bool()?, text(q, "text")?));
+        let loud = |f: &&Value| f.get("strength").and_then(Value::as_str).is_some_and(|s| s != "quiet");
+        let version = |name: &str| text(answer.get("versions")?.get(name)?, "version");
+        Detail {
+            phases: list("phases").filter_map(|p| p.get("percentage")?.as_f64()).collect(),
+            questions: list("questions").filter_map(question).collect(),
+            findings: list("findings").filter(loud).filter_map(|f| text(f, "text")).collect(),
+            versions: version("stable").zip(version("canary")),
+        }
+    }
+
+    /// `1.4.2 → 1.5.0`, if the versions are known.
+    pub(super) fn versions(&self) -> Option<String> {
+        self.versions.as_ref().map(|(stable, canary)| format!("{stable} → {canary}"))
+    }
+
+    /// `5 % ✓ ── 25 % ● ── 50 % ── 100 %`: phases done, the present one, those to come.
+    pub(super) fn track(&self, position: Option<u64>, done: bool, paint: Paint) -> Option<String> {
+        if self.phases.is_empty() {
+            return None;
+        }
+        let steps = self.phases.iter().enumerate().map(|(i, share)| {
+            let share = percent(Some(*share));
+            match position {
+                _ if done => paint.green(&format!("{share} ✓")),
+                Some(now) if (i as u64) < now => paint.green(&format!("{share} ✓")),
+                Some(now) if i as u64 == now => paint.cyan(&format!("{share} ●")),
+                _ => paint.dim(&share),
+            }
+        });
+        Some(steps.collect::<Vec<_>>().join(" ── "))
+    }
+
+    /// A line a question, then a line a finding.
+    pub(super) fn lines(&self, paint: Paint) -> Vec<String> {
+        let question = |(answered, text): &(bool, String)| match answered {
+            true => format!("{} {text}", paint.green("✓")),
+            false => format!("{} {text}", paint.yellow("…")),
+        };
+        let findings = self.findings.iter().map(|text| format!("{} {text}", paint.red("!")));
+        self.questions.iter().map(question).chain(findings).collect()
+    }
+}
