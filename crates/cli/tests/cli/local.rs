@@ -1,8 +1,10 @@
 //! The commands that ask no server: configs, tokens, completions, refusals by name.
 
+use std::io::{BufRead, BufReader};
 use std::path::Path;
+use std::process::{Command, Stdio};
 
-use crate::support::{fw, run};
+use crate::support::{Watchdog, fw, run};
 use expect_test::expect;
 use serde_json::Value;
 
@@ -186,6 +188,25 @@ fn commands_of_a_later_version_are_refused_by_name() {
     }
     let (code, _, stderr) = run(&mut fw(&["serve", "--store", "postgres://db/fw"]));
     assert!(code == 2 && stderr.contains("PostgreSQL stores come with a later version"), "{stderr}");
+}
+
+#[test]
+fn a_proxy_without_its_server_waits_and_ends_when_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut child = fw(&["proxy", "--control", "http://127.0.0.1:1", "--listen", "127.0.0.1:0"])
+        .current_dir(folder.path())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let watchdog = Watchdog::over(&child);
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    assert!(lines.any(|line| line.unwrap().contains("no split yet")), "it says what it waits for");
+    let told = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
+    assert!(told.success());
+    let code = child.wait().unwrap().code();
+    drop(watchdog);
+    assert_eq!(code, Some(0));
+    assert_eq!(run(&mut fw(&["proxy", "--control", "nowhere://x"])).0, 2);
 }
 
 #[test]

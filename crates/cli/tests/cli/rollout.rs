@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 
-use crate::support::{Answer, Server, frame, fw, run, status};
+use crate::support::{Answer, Server, Watchdog, frame, fw, run, status};
 use expect_test::expect;
 use fw_api::{Code, Problem};
 use serde_json::json;
@@ -131,9 +131,8 @@ fn what_is_no_factory_wager_server_is_told_apart() {
 
 #[test]
 fn a_server_that_is_not_there_is_exit_3() {
-    // A port that was just free: bound and let go.
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let url = format!("http://{free}");
+    // Port 1 is reserved (tcpmux) and nothing listens there; a port that was just free might be taken again.
+    let url = "http://127.0.0.1:1";
     let folder = tempfile::tempdir().unwrap();
     let config = folder.path().join("fw.yaml");
     std::fs::write(&config, "service: checkout\n").unwrap();
@@ -147,9 +146,9 @@ fn a_server_that_is_not_there_is_exit_3() {
         &["rollout", "history", "checkout"],
         &["rollout", "start", "-c", config],
     ] {
-        let (code, stdout, stderr) = run(fw(arguments).env("FW_SERVER", &url));
+        let (code, stdout, stderr) = run(fw(arguments).env("FW_SERVER", url));
         assert_eq!((code, stdout.as_str()), (3, ""), "{arguments:?}: {stderr}");
-        assert!(stderr.contains("fw serve") && stderr.contains(&url), "{stderr}");
+        assert!(stderr.contains("fw serve") && stderr.contains(url), "{stderr}");
     }
 }
 
@@ -310,6 +309,7 @@ fn events_resume_after_a_break_without_a_gap_or_a_repetition() {
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
+    let watchdog = Watchdog::over(&child);
     let lines = BufReader::new(child.stdout.take().unwrap()).lines().take(4);
     let seen: Vec<(u64, String)> = lines
         .map(|line| {
@@ -317,6 +317,7 @@ fn events_resume_after_a_break_without_a_gap_or_a_repetition() {
             (event["eventId"].as_u64().unwrap(), event["type"].as_str().unwrap().to_owned())
         })
         .collect();
+    drop(watchdog);
     child.kill().unwrap();
     child.wait().unwrap();
     let want = [(7, "initial_state"), (8, "phase_held"), (9, "rollout_paused"), (10, "rollout_resumed")];
@@ -331,7 +332,9 @@ fn events_from_an_id_ask_for_what_came_after_it() {
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
+    let watchdog = Watchdog::over(&child);
     let line = BufReader::new(child.stdout.take().unwrap()).lines().next().unwrap().unwrap();
+    drop(watchdog);
     child.kill().unwrap();
     child.wait().unwrap();
     assert_eq!(line, "15:40:00  checkout.3  rollout_started     phase 0, 25 % of traffic");
@@ -371,6 +374,9 @@ fn a_reader_that_goes_away_is_no_failure() {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
+    let watchdog = Watchdog::over(&child);
     drop(child.stdout.take());
-    assert_eq!(child.wait().unwrap().code(), Some(0));
+    let code = child.wait().unwrap().code();
+    drop(watchdog);
+    assert_eq!(code, Some(0));
 }

@@ -5,8 +5,9 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::process::{Command, Output, Stdio};
-use std::sync::{Arc, Mutex};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::{Arc, Mutex, mpsc};
+use std::time::Duration;
 
 /// A request as it came.
 #[derive(Debug, Clone)]
@@ -135,9 +136,38 @@ pub(crate) fn fw(arguments: &[&str]) -> Command {
     command
 }
 
+/// Longest life of a process of a test; a busy machine needs a hundredth of it.
+const LIFE_MAX: Duration = Duration::from_secs(120);
+
+/// Kills a process that outlives [`LIFE_MAX`], so that a bug fails a test instead of hanging it.
+pub(crate) struct Watchdog(Option<mpsc::Sender<()>>);
+
+impl Watchdog {
+    /// Watches a process until dropped. Drop it before the process is waited for by anything else.
+    pub(crate) fn over(child: &Child) -> Watchdog {
+        let id = child.id().to_string();
+        let (sender, dropped) = mpsc::channel::<()>();
+        std::thread::spawn(move || {
+            if dropped.recv_timeout(LIFE_MAX) == Err(mpsc::RecvTimeoutError::Timeout) {
+                let _ = Command::new("kill").args(["-9", &id]).status();
+            }
+        });
+        Watchdog(Some(sender))
+    }
+}
+
+impl Drop for Watchdog {
+    fn drop(&mut self) {
+        self.0.take();
+    }
+}
+
 /// Exit code, stdout, stderr.
 pub(crate) fn run(command: &mut Command) -> (i32, String, String) {
-    let Output { status, stdout, stderr } = command.output().unwrap();
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let watchdog = Watchdog::over(&child);
+    let Output { status, stdout, stderr } = child.wait_with_output().unwrap();
+    drop(watchdog);
     let text = |bytes| String::from_utf8(bytes).unwrap();
     (status.code().expect("ended by itself"), text(stdout), text(stderr))
 }
