@@ -121,14 +121,15 @@ impl Exchange {
     }
 
     async fn run(&mut self, busy: Busy) -> Response<RespBody> {
-        let mut last_try = None;
+        let (mut last_try, mut wary) = (None, false);
         for _ in 0..ATTEMPTS_MAX {
             let Some(choice) = self.choose() else { continue };
             let Choice { route, variant, target } = choice;
             let upstream = Rc::clone(&route.targets(variant)[target].upstream);
-            let link = match upstream.pooled(&self.ctx.worker) {
+            let link = match upstream.pooled(&self.ctx.worker, wary) {
                 Some(link) => link,
-                None => match self.connect(&route, variant, target).await {
+                // Boxed, as is all that is rare: the future of a request is moved about, so it stays small.
+                None => match Box::pin(self.connect(&route, variant, target)).await {
                     Connected::Yes(link) => link,
                     Connected::Elsewhere => continue,
                     Connected::Never => return self.unreachable(variant),
@@ -139,12 +140,18 @@ impl Exchange {
             let again = again(&request, &link);
             match link.send(request, &mut self.observation, &self.ctx.worker).await {
                 Ok((response, conn)) => {
-                    return self.respond(&route, variant, response, conn, load, busy).await;
+                    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+                        return Box::pin(self.switch(&route, variant, response, conn)).await;
+                    }
+                    return self.respond(&route, variant, response, conn, load, busy);
                 }
-                Err(SendFailure::NotSent(request)) => self.request = Some(*request),
+                Err(SendFailure::NotSent(request)) => {
+                    self.request = Some(*request);
+                    wary = true;
+                }
                 Err(SendFailure::Closed) if again.is_some() && self.no_fault() && last_try.is_none() => {
                     self.request = again;
-                    last_try = Some(());
+                    (last_try, wary) = (Some(()), true);
                 }
                 Err(failure) => return self.failed(&failure),
             }
@@ -226,7 +233,7 @@ impl Exchange {
         Connected::Elsewhere
     }
 
-    async fn respond(
+    fn respond(
         &mut self,
         route: &Rc<LocalRoute>,
         variant: Variant,
@@ -236,22 +243,7 @@ impl Exchange {
         busy: Busy,
     ) -> Response<RespBody> {
         let (mut parts, incoming) = response.into_parts();
-        let upgraded = self.upgrade && parts.status == StatusCode::SWITCHING_PROTOCOLS;
-        let grpc = is_grpc(&parts.headers);
-        let grpc_code = if grpc { grpc_status(&parts.headers) } else { None };
-        self.observation.head(parts.status.as_u16(), grpc_code, grpc, !upgraded);
-        let closes = headers::to_client(&mut parts.headers, upgraded) || parts.version == Version::HTTP_10;
-        parts.version = Version::HTTP_11;
-        parts.extensions.clear();
-        if let Some(cookie) = self.visitor.set_cookie(&route.routing, self.ctx.tls) {
-            parts.headers.append(header::SET_COOKIE, cookie);
-        }
-        if self.ctx.worker.settings.expose_variant {
-            parts.headers.insert(VARIANT, HeaderValue::from_static(variant.as_str()));
-        }
-        if parts.status == StatusCode::SWITCHING_PROTOCOLS {
-            return self.switch(parts, conn, upgraded).await;
-        }
+        let closes = self.head(route, variant, &mut parts, false);
         let conn = self.keep_driving(conn, closes);
         let body = if incoming.is_end_stream() {
             self.observation.done();
@@ -273,6 +265,29 @@ impl Exchange {
         Response::from_parts(parts, body)
     }
 
+    /// Counts a response head and makes it fit for the client. True if the upstream will close.
+    fn head(
+        &mut self,
+        route: &LocalRoute,
+        variant: Variant,
+        parts: &mut http::response::Parts,
+        upgraded: bool,
+    ) -> bool {
+        let grpc = is_grpc(&parts.headers);
+        let grpc_code = if grpc { grpc_status(&parts.headers) } else { None };
+        self.observation.head(parts.status.as_u16(), grpc_code, grpc, !upgraded);
+        let closes = headers::to_client(&mut parts.headers, upgraded) || parts.version == Version::HTTP_10;
+        parts.version = Version::HTTP_11;
+        parts.extensions.clear();
+        if let Some(cookie) = self.visitor.set_cookie(&route.routing, self.ctx.tls) {
+            parts.headers.append(header::SET_COOKIE, cookie);
+        }
+        if self.ctx.worker.settings.expose_variant {
+            parts.headers.insert(VARIANT, HeaderValue::from_static(variant.as_str()));
+        }
+        closes
+    }
+
     /// Who drives the connection from here: the response body, or, while an upload goes on, a task.
     fn keep_driving(&self, conn: Option<Conn>, closes: bool) -> Option<Conn> {
         let mut conn = conn?;
@@ -289,19 +304,19 @@ impl Exchange {
     /// The upstream leaves HTTP; both ends are joined once the client has its 101.
     async fn switch(
         &mut self,
-        parts: http::response::Parts,
+        route: &Rc<LocalRoute>,
+        variant: Variant,
+        response: Response<Incoming>,
         conn: Option<Conn>,
-        upgraded: bool,
     ) -> Response<RespBody> {
-        let tunnel = match conn {
-            Some(conn) if upgraded => conn.into_upgraded().await,
-            _ => None,
-        };
-        let Some((io, early)) = tunnel else {
+        let (Some(conn), true) = (conn, self.upgrade) else {
             // A 101 nobody asked for.
             return self.failed(&SendFailure::Closed);
         };
+        let (mut parts, _) = response.into_parts();
+        self.head(route, variant, &mut parts, true);
         self.observation.done();
+        let (io, early) = conn.into_upgraded().await;
         self.ctx.tunnel.replace(Some(Tunnel { io, early }));
         Response::from_parts(parts, RespBody::Empty)
     }

@@ -37,6 +37,10 @@ impl AsyncWrite for Stream {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        // A plain write is the cheaper call, and most heads come alone.
+        if let [only] = bufs {
+            return self.poll_write(cx, only);
+        }
         match self.get_mut() {
             Stream::Tcp(io) => Pin::new(io).poll_write_vectored(cx, bufs),
             Stream::Tls(io) => Pin::new(io.as_mut()).poll_write_vectored(cx, bufs),

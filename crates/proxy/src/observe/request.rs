@@ -149,7 +149,9 @@ impl Observation {
     pub(crate) fn failed(&mut self) {
         self.sent();
         self.hide_age();
-        self.count(true, false, None);
+        if self.state == State::Waiting {
+            self.count(true, false, None);
+        }
         self.state = State::Done;
     }
 

@@ -108,11 +108,8 @@ impl std::fmt::Debug for Conn {
 impl Conn {
     pub(super) async fn open(stream: Stream, home: &Rc<Upstream>, worker: &Rc<Worker>) -> io::Result<Conn> {
         let (io, written) = UpstreamIo::new(stream);
-        let (sender, driver) = http1::Builder::new()
-            .max_headers(RESPONSE_HEADERS_MAX)
-            .handshake(TokioIo::new(io))
-            .await
-            .map_err(io::Error::other)?;
+        // The parser's own limit, 100 header fields, holds for responses.
+        let (sender, driver) = http1::handshake(TokioIo::new(io)).await.map_err(io::Error::other)?;
         Ok(Conn(Box::new(Inner {
             sender,
             driver,
@@ -135,8 +132,12 @@ impl Conn {
     }
 
     /// Looks whether the upstream closed it meanwhile; costs no system call unless something came.
-    pub(super) fn is_usable(&mut self) -> bool {
-        self.drive(&mut Context::from_waker(Waker::noop()));
+    /// One that is `hot` (used within the same tick) is not looked at: sending reads first, and gives
+    /// the request back if the connection has ended.
+    pub(super) fn is_usable(&mut self, hot: bool) -> bool {
+        if !(hot && self.0.sender.is_ready()) {
+            self.drive(&mut Context::from_waker(Waker::noop()));
+        }
         !self.0.ended && self.0.sender.is_ready()
     }
 
@@ -171,15 +172,15 @@ impl Conn {
         }));
     }
 
-    /// The stream under it and what was read beyond the 101; none if the connection did not end there.
-    pub(crate) async fn into_upgraded(mut self) -> Option<(UpstreamIo, Bytes)> {
+    /// After a 101: the stream under it, and what was read beyond that head.
+    pub(crate) async fn into_upgraded(mut self) -> (UpstreamIo, Bytes) {
         std::future::poll_fn(|cx| {
             self.drive(cx);
             if self.0.ended { Poll::Ready(()) } else { Poll::Pending }
         })
         .await;
         let parts = self.0.driver.into_parts();
-        Some((parts.io.into_inner(), parts.read_buf))
+        (parts.io.into_inner(), parts.read_buf)
     }
 
     pub(super) async fn send(
@@ -214,9 +215,6 @@ impl Conn {
         result.map(|response| (response, self))
     }
 }
-
-/// Most header fields of a response.
-const RESPONSE_HEADERS_MAX: usize = 100;
 
 /// How long to wait for a response head: the upload must move on, and once it is whole the time-out runs.
 pub(super) struct Patience {

@@ -93,8 +93,9 @@ impl Upstream {
         now_ms < self.ejected_until_ms.get()
     }
 
-    /// A connection from the pool, the one used last first.
-    pub(crate) fn pooled(&self, worker: &Worker) -> Option<Link> {
+    /// A connection from the pool, the one used last first. `wary` looks closely at each, as is right
+    /// after one turned out dead.
+    pub(crate) fn pooled(&self, worker: &Worker, wary: bool) -> Option<Link> {
         if self.origin.scheme == Scheme::H2c {
             let mut shared = self.h2.borrow_mut();
             if shared.as_ref().is_some_and(h2::Shared::is_closed) {
@@ -105,7 +106,8 @@ impl Upstream {
         loop {
             let mut conn = self.idle.borrow_mut().pop()?;
             worker.stats.pool_idle.sub(1);
-            if conn.is_usable() {
+            let hot = !wary && conn.idle_since_ms() == worker.deadlines.now_ms();
+            if conn.is_usable(hot) {
                 return Some(Link::H1(conn));
             }
         }
