@@ -33,6 +33,6 @@ pub const READERS_MAX: usize = 2;
 /// The write-ahead log file is cut back to this after a checkpoint, in bytes.
 pub const WAL_KEEP_BYTES_MAX: u64 = 16 << 20;
 /// Databases up to this size are checked fully at each open (structure, indexes, every row's checksum), in bytes.
-pub const CHECK_FULL_BYTES_MAX: u64 = 4 << 20;
+pub const CHECK_FULL_BYTES_MAX: u64 = 2 << 20;
 /// Databases up to this size have their structure checked at each open, in bytes.
-pub const CHECK_QUICK_BYTES_MAX: u64 = 32 << 20;
+pub const CHECK_QUICK_BYTES_MAX: u64 = 16 << 20;

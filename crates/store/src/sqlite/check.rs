@@ -42,7 +42,10 @@ pub(super) fn everything(conn: &Connection, place: &Place) -> Result<(), Error> 
 pub(super) fn structure(conn: &Connection, place: &Place, pragma: &str) -> Result<(), Error> {
     let sql = format!("PRAGMA {pragma}(1)");
     let found: String = conn.query_row(&sql, [], |row| row.get(0)).map_err(|e| place.fail(e))?;
-    if found == "ok" { Ok(()) } else { Err(place.corrupt(format!("SQLite's {pragma} says: {found}"))) }
+    if found == "ok" {
+        return Ok(());
+    }
+    Err(place.corrupt(format!("SQLite's {pragma} says: {}", found.replace('\n', " "))))
 }
 
 fn foreign_keys(conn: &Connection, place: &Place) -> Result<(), Error> {

@@ -76,8 +76,10 @@ fn is_value_error(source: &rusqlite::Error) -> bool {
 fn advice(path: &Path) -> String {
     let db = path.display();
     format!(
-        "Nothing was changed. (1) Stop every server on it and copy {db}, {db}-wal and {db}-shm to a safe place. \
-         (2) Restore a backup if there is one; else try: sqlite3 {db} .recover | sqlite3 {db}.recovered , and start with --store sqlite:{db}.recovered \
-         (it is checked again at the start). (3) To go on at once without the history: start with an empty store, --store sqlite:OTHER.db"
+        "Nothing was repaired or dropped. (1) Stop every server on it and copy {db}, {db}-wal and {db}-shm to a safe \
+         place. (2) Restore a backup if there is one; else try, with a sqlite3 shell from sqlite.org (some distributions \
+         build theirs without .recover): sqlite3 {db} .recover | sqlite3 {db}.recovered , and start with \
+         --store sqlite:{db}.recovered (it is checked again at the start). (3) To go on at once without the history: \
+         start with an empty store, --store sqlite:OTHER.db"
     )
 }

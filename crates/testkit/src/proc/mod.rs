@@ -6,6 +6,7 @@
 //! killed as a whole when the `Proc` is dropped. (What a program leaves behind when it ends by itself is
 //! not looked for.)
 
+mod error;
 mod spawner;
 
 use std::ffi::{OsStr, OsString};
@@ -20,6 +21,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use crate::sys;
+pub use error::ProcError;
 
 /// How many lines of a log are shown with a failure.
 pub const LOG_LINES_SHOWN: usize = 40;
@@ -29,49 +31,6 @@ const LOG_BYTES_MAX: u64 = 1 << 20;
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 /// How long a killed process may take to vanish.
 const KILL_DEADLINE: Duration = Duration::from_secs(30);
-
-/// Why a process is not as it should be. Each text ends with the last lines of its log.
-#[derive(Debug, thiserror::Error)]
-pub enum ProcError {
-    /// It could not be started.
-    #[error("{program} could not be started")]
-    Spawn {
-        /// The program.
-        program: String,
-        /// What the system said.
-        #[source]
-        source: io::Error,
-    },
-    /// It ended while it was waited for.
-    #[error("{name} ended ({status}) while it was waited for; its last lines:\n{log}")]
-    Exited {
-        /// The process.
-        name: String,
-        /// How it ended.
-        status: ExitStatus,
-        /// The end of its log.
-        log: String,
-    },
-    /// It did not get there in time.
-    #[error("{name} was not ready after {} s; its last lines:\n{log}", deadline.as_secs_f32())]
-    Late {
-        /// The process.
-        name: String,
-        /// How long was waited.
-        deadline: Duration,
-        /// The end of its log.
-        log: String,
-    },
-    /// The system refused to look at it or to signal it.
-    #[error("{name} cannot be looked after")]
-    System {
-        /// The process.
-        name: String,
-        /// What the system said.
-        #[source]
-        source: io::Error,
-    },
-}
 
 /// What to run. Cloning shares the folder.
 #[derive(Debug, Clone)]
