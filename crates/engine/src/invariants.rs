@@ -24,7 +24,8 @@ pub struct Violation {
 pub fn check(before: &Rollout, event: &Event, now: Timestamp, after: &Transition) -> Vec<Violation> {
     let mut violations = check_live(before, event, after);
     if !replays(before, event, now, after) {
-        let what = format!("the same event gave another state (run {}, epoch {})", before.run, after.next.epoch.0);
+        let what =
+            format!("the same event gave another state (run {}, epoch {})", before.run, after.next.epoch.0);
         violations.push(Violation { number: 7, what });
     }
     violations
@@ -66,7 +67,9 @@ pub fn growth_is_justified(before: &Rollout, event: &Event, after: &Rollout) -> 
     }
     match event {
         Event::Started(_) | Event::Resumed(_) | Event::Advanced(_) => true,
-        Event::Looked(look) => before.status == Status::Running && may_advance(before, look),
+        Event::Looked(look) => {
+            before.status == Status::Running && before.quarantine.is_none() && may_advance(before, look)
+        }
         Event::Paused(_)
         | Event::RollbackRequested { .. }
         | Event::AbortRequested(_)

@@ -5,6 +5,8 @@
 //! mean outside (routers, streams, files) is the business of the shell in `runtime`.
 
 pub mod analysis;
+#[cfg(any(test, feature = "test-generator"))]
+pub mod generate;
 pub mod invariants;
 mod plant;
 #[cfg(test)]

@@ -15,7 +15,7 @@ const BISECTIONS: u32 = 60;
 /// `count` values summing to `sum` (a number of successes, or fractional). Without values it is
 /// (0, 1). Source: Robbins (1970); Howard, Ramdas, McAuliffe & Sekhon (2021), Proposition 7.
 pub fn proportion(count: f64, sum: f64, alpha: f64) -> (f64, f64) {
-    if !(count > 0.0 && sum.is_finite() && alpha > 0.0) || !count.is_finite() {
+    if !(count > 0.0 && count.is_finite() && sum.is_finite() && alpha > 0.0) {
         return (0.0, 1.0);
     }
     let sum = sum.clamp(0.0, count);

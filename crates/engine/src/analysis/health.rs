@@ -72,17 +72,19 @@ pub(super) fn finding(plan: &Plan, rollout: &Rollout, limit: f64) -> Finding {
     let penalty = findings::visits_penalty(rollout).exp();
     let alpha_of = |alpha: f64| alpha * findings::SHARE_HEALTH / penalty;
     let value = health_of(&counts).map(|h| h.score);
-    let below = |alpha: f64| bounds(&counts, alpha_of(alpha)).is_some_and(|b| b.high < limit);
-    let strength = if counts.requests < REQUESTS_MIN {
+    let shown = bounds(&counts, alpha_of(plan.analysis.alpha));
+    let below = |bounds: Option<Bounds>| bounds.is_some_and(|b| b.high < limit);
+    // The upper bound is never below the score, so a score above the limit needs no bound to say so.
+    let strength = if counts.requests < REQUESTS_MIN || value.is_none_or(|value| value >= limit) {
         Strength::Quiet
-    } else if below(plan.analysis.alpha) {
+    } else if below(shown) {
         Strength::Shown
-    } else if below(plan.analysis.alpha.sqrt()) {
+    } else if below(bounds(&counts, alpha_of(plan.analysis.alpha.sqrt()))) {
         Strength::Warning
     } else {
         Strength::Quiet
     };
-    let text = match (value, bounds(&counts, alpha_of(plan.analysis.alpha))) {
+    let text = match (value, shown) {
         (Some(value), Some(b)) => format!(
             "health score {value:.1} (between {:.1} and {:.1} at every look) over {} requests, limit {limit}",
             b.low,

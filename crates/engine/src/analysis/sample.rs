@@ -19,7 +19,10 @@ impl Sample {
     }
 
     pub(super) fn plus(self, other: Sample) -> Sample {
-        Sample { requests: self.requests + other.requests, errors: self.errors + other.errors }
+        Sample {
+            requests: self.requests.saturating_add(other.requests),
+            errors: self.errors.saturating_add(other.errors),
+        }
     }
 }
 

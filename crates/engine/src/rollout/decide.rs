@@ -66,7 +66,12 @@ pub(super) fn alerts(rollout: &Rollout, judgement: &Judgement) -> Vec<Alert> {
 
 /// The canary is shown to be worse and stable is over its limit too.
 fn no_safe_target(judgement: &Judgement) -> bool {
-    judgement.stable_over_limit && judgement.strength(Trigger::ErrorsVsStable) == Strength::Shown
+    judgement.stable_over_limit && compared(judgement) == Strength::Shown
+}
+
+/// The strongest comparison with stable.
+fn compared(judgement: &Judgement) -> Strength {
+    judgement.strength(Trigger::ErrorsVsStable).max(judgement.strength(Trigger::ClientErrorsVsStable))
 }
 
 /// Why a rollback that is shown is not made: both versions suffer, and the plan says hold.
@@ -75,7 +80,7 @@ pub(super) fn standoff(rollout: &Rollout, judgement: &Judgement) -> Option<&'sta
         return None;
     }
     let policy = rollout.plan.analysis;
-    let compared = judgement.strength(Trigger::ErrorsVsStable);
+    let compared = compared(judgement);
     let limit_shown = judgement.strength(Trigger::ErrorRate) == Strength::Shown;
     if compared == Strength::Shown && policy.no_safe_target == OnNoSafeTarget::Hold {
         return Some(
@@ -162,12 +167,12 @@ pub(super) fn reasons(rollout: &Rollout, judgement: &Judgement, planes: &Planes)
         return vec![Reason::new(WaitingKind::Person, text)];
     }
     let mut reasons = blocked(rollout, judgement, planes);
-    let Some(phase) = rollout.phase() else { return reasons };
-    if rollout.watched < phase.duration {
-        let left = phase.duration - rollout.watched;
-        let eta = reasons.is_empty().then_some(left);
-        let text = format!("{} left of this phase", seconds(left));
-        reasons.push(Reason { kind: WaitingKind::Duration, text, eta });
+    if let Some(left) = time_left(rollout) {
+        let eta = reasons.is_empty().then_some(left.eta).flatten();
+        reasons.push(Reason { eta, ..left });
+        return reasons;
+    }
+    if rollout.phase().is_none() {
         return reasons;
     }
     reasons.extend(unanswered(rollout, judgement));
@@ -176,6 +181,19 @@ pub(super) fn reasons(rollout: &Rollout, judgement: &Judgement, planes: &Planes)
         reasons.push(Reason::new(WaitingKind::Person, text));
     }
     reasons
+}
+
+/// The phase's time, if it is not over.
+fn time_left(rollout: &Rollout) -> Option<Reason> {
+    let left = rollout.phase()?.duration.checked_sub(rollout.watched).filter(|left| !left.is_zero())?;
+    let text = format!("{} left of this phase", seconds(left));
+    Some(Reason { kind: WaitingKind::Duration, text, eta: Some(left) })
+}
+
+/// What is open in this phase, data planes apart: its time and every question, whichever comes first.
+pub(super) fn open(rollout: &Rollout, judgement: &Judgement) -> Vec<Reason> {
+    let questions = rollout.phase().map_or(vec![], |_| unanswered(rollout, judgement));
+    time_left(rollout).into_iter().chain(questions).collect()
 }
 
 /// What keeps a phase from being judged, whatever its time.

@@ -138,7 +138,10 @@ pub struct Transition {
     pub effects: Vec<(EffectId, Effect)>,
     /// How it stands.
     pub report: Report,
-    /// Whether anything but the clock moved. A look that is not material need not be kept: the
-    /// shell may drop it and add its watched time to the next.
+    /// Whether anything but the clock moved. A look that is not material need not be kept. The
+    /// shell may drop it and carry its watched time over to the next look, but only where
+    /// [`Report::clock_runs`]: time that was paused, silent or unconfirmed counts for nothing. What is
+    /// carried over stays so until a look with a running clock took it, and is forgotten when the
+    /// epoch changes: a new visit to a phase begins at zero.
     pub material: bool,
 }

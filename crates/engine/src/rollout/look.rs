@@ -60,7 +60,7 @@ pub(crate) fn absorb(next: &mut Rollout, seen: &Look, planes: &Planes) -> bool {
     material |= confirmed != next.confirmed;
     next.confirmed = confirmed;
     if next.status == Status::Running && clock_runs(next, planes) {
-        next.watched += seen.watched;
+        next.watched = next.watched.saturating_add(seen.watched);
     }
     material
 }
@@ -107,7 +107,9 @@ fn act(draft: &mut Draft, planes: &Planes) {
             draft.publish(Notice::RiskAlert { trigger, value, limit, text });
         }
     }
-    match decide::decide(&draft.next, &judgement, planes) {
+    let decision = decide::decide(&draft.next, &judgement, planes);
+    draft.judged = Some(judgement);
+    match decision {
         Decision::Stay => {}
         Decision::RollBack { to, trigger, evidence } => draft.roll_back(to, trigger, evidence),
         Decision::Advance { healthy } => advance(draft, healthy),
@@ -137,6 +139,8 @@ fn advance(draft: &mut Draft, healthy: bool) {
 }
 
 fn publish_metrics(draft: &mut Draft) {
+    // A clock that stepped back counts anew from there, else nothing would be published until it caught up.
+    draft.next.metrics_at = draft.next.metrics_at.min(draft.now);
     let due = draft.now.since(draft.next.metrics_at) >= draft.next.plan.monitoring_interval;
     if due && draft.next.is_watched() && draft.next.status != Status::Pending {
         draft.next.metrics_at = draft.now;

@@ -3,6 +3,7 @@
 use fw_model::{Timestamp, Weight};
 
 use super::{Effect, EffectId, Moving, Notice, Report, Rollout, Status, Transition, Trigger, report};
+use crate::analysis::Judgement;
 use crate::plant::{self, Bug};
 use crate::rollout::sources::Planes;
 
@@ -11,12 +12,14 @@ pub(super) struct Draft {
     pub(super) next: Rollout,
     pub(super) now: Timestamp,
     pub(super) material: bool,
+    /// What the observations say, while it holds: entering a phase or an attempt forgets it.
+    pub(super) judged: Option<Judgement>,
     effects: Vec<(EffectId, Effect)>,
 }
 
 impl Draft {
     pub(super) fn new(rollout: &Rollout, now: Timestamp) -> Draft {
-        Draft { next: rollout.clone(), now, material: false, effects: vec![] }
+        Draft { next: rollout.clone(), now, material: false, judged: None, effects: vec![] }
     }
 
     pub(super) fn emit(&mut self, effect: Effect) {
@@ -50,7 +53,10 @@ impl Draft {
         next.watched = std::time::Duration::ZERO;
         next.tally = super::Tally::default();
         next.alerted.clear();
+        // What was waited for in the last visit says nothing about how long this one waits.
+        next.waiting.clear();
         next.analysis.enter_phase();
+        self.judged = None;
         let effect = Effect::SetSplit { epoch: next.epoch, canary: weight };
         self.emit(effect);
     }
@@ -59,6 +65,7 @@ impl Draft {
     pub(super) fn begin_attempt(&mut self) {
         self.next.attempt += 1;
         self.next.analysis.enter_attempt();
+        self.judged = None;
     }
 
     /// Goes back: traffic first, then the word of it.
@@ -103,7 +110,7 @@ impl Draft {
 
     /// Explains how it stands and closes the draft.
     pub(super) fn finish(mut self, planes: Option<&Planes>) -> Transition {
-        let report = report::explain(&self.next, planes, self.now);
+        let report = report::explain(&self.next, planes, self.judged.take(), self.now);
         self.settle_hold(&report);
         self.next.waiting.clone_from(&report.waiting_on);
         Transition { next: self.next, effects: self.effects, report, material: self.material }

@@ -95,13 +95,19 @@ pub struct Report {
 
 /// How a state stands by itself, with what its last look saw; times of reasons are those recorded in it.
 pub fn report_of(rollout: &Rollout) -> Report {
-    explain(rollout, None, rollout.waiting.first().map_or(rollout.entered_at, |w| w.since))
+    explain(rollout, None, None, rollout.waiting.first().map_or(rollout.entered_at, |w| w.since))
 }
 
 /// Explains a state: judgement, health, risk, and why it stands still. `planes` is known only right
-/// after a look; in between, what the last look saw still holds.
-pub(super) fn explain(rollout: &Rollout, planes: Option<&Planes>, now: Timestamp) -> Report {
-    let judgement = analysis::judge(rollout);
+/// after a look; in between, what the last look saw still holds. `judged` saves judging the same
+/// observations twice.
+pub(super) fn explain(
+    rollout: &Rollout,
+    planes: Option<&Planes>,
+    judged: Option<Judgement>,
+    now: Timestamp,
+) -> Report {
+    let judgement = judged.unwrap_or_else(|| analysis::judge(rollout));
     let assumed = Planes {
         live: rollout.live.len(),
         silent: vec![],

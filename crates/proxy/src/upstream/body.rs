@@ -131,26 +131,30 @@ pub(crate) struct Download {
 
 impl Download {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let mut driven = false;
-        loop {
-            match Pin::new(&mut self.incoming).poll_frame(cx) {
-                Poll::Ready(frame) => return Poll::Ready(self.passed(frame)),
-                Poll::Pending if !driven => {
-                    driven = true;
-                    if let Some(conn) = &mut self.conn {
-                        conn.drive(cx);
-                        continue;
+        let incoming = &mut self.incoming;
+        let polled = match &mut self.conn {
+            Some(conn) => {
+                let mut first = true;
+                conn.drive_for(cx, |cx| {
+                    // hyper reads a body only when it is asked for: the first look asks.
+                    let polled = Pin::new(&mut *incoming).poll_frame(cx);
+                    if std::mem::take(&mut first) && polled.is_pending() {
+                        cx.waker().wake_by_ref();
                     }
-                }
-                Poll::Pending => {}
+                    polled
+                })
             }
-            if self.timer.fired() {
-                self.observation.cut_short();
-                return Poll::Ready(Some(Err(BodyError::Response)));
-            }
-            self.timer.set(self.idle, cx);
-            return Poll::Pending;
+            None => Pin::new(incoming).poll_frame(cx),
+        };
+        if let Poll::Ready(frame) = polled {
+            return Poll::Ready(self.passed(frame));
         }
+        if self.timer.fired() {
+            self.observation.cut_short();
+            return Poll::Ready(Some(Err(BodyError::Response)));
+        }
+        self.timer.set(self.idle, cx);
+        Poll::Pending
     }
 
     fn passed(

@@ -17,6 +17,7 @@ use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::relay::Relay;
 use super::{ReqBody, SendFailure, Upload, Upstream};
 use crate::accept::Stream;
 use crate::clock::Timer;
@@ -92,6 +93,7 @@ struct Inner {
     closing: bool,
     idle_since_ms: u64,
     written: Rc<Cell<u64>>,
+    relay: Relay,
     home: Rc<Upstream>,
     worker: Rc<Worker>,
 }
@@ -118,6 +120,7 @@ impl Conn {
             closing: false,
             idle_since_ms: 0,
             written,
+            relay: Relay::new(),
             home: Rc::clone(home),
             worker: Rc::clone(worker),
         })))
@@ -141,11 +144,29 @@ impl Conn {
         !self.0.ended && self.0.sender.is_ready()
     }
 
-    /// Moves the connection on.
+    /// Moves the connection on, and has the task of `cx` woken when it can move further.
     pub(crate) fn drive(&mut self, cx: &mut Context<'_>) {
-        if !self.0.ended && self.0.driver.poll_without_shutdown(cx).is_ready() {
-            self.0.ended = true;
+        self.0.relay.attach(cx);
+        if self.0.round(|_| ()).1 {
+            cx.waker().wake_by_ref();
         }
+    }
+
+    /// Moves the connection on and polls what it feeds, as long as one of them gives the other work.
+    pub(crate) fn drive_for<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut fed: impl FnMut(&mut Context<'_>) -> Poll<T>,
+    ) -> Poll<T> {
+        self.0.relay.attach(cx);
+        for _ in 0..ROUNDS_MAX {
+            let (polled, rang) = self.0.round(&mut fed);
+            if polled.is_ready() || !rang {
+                return polled;
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 
     /// The upstream will close after this response.
@@ -158,6 +179,7 @@ impl Conn {
         if self.0.ended || self.0.closing {
             return;
         }
+        self.0.relay.detach();
         self.0.reused = true;
         self.0.idle_since_ms = self.0.worker.deadlines.now_ms();
         let (home, worker) = (Rc::clone(&self.0.home), Rc::clone(&self.0.worker));
@@ -192,29 +214,42 @@ impl Conn {
         let patience = Patience::new(request.body(), worker);
         let before = self.0.written.get();
         let mut answer = pin!(self.0.sender.try_send_request(request));
-        let inner = &mut *self.0;
         let result = std::future::poll_fn(|cx| {
-            if !inner.ended && inner.driver.poll_without_shutdown(cx).is_ready() {
-                inner.ended = true;
-            }
-            if observation.is_unsent() && inner.written.get() != before {
+            let polled = self.drive_for(cx, |cx| answer.as_mut().poll(cx));
+            if observation.is_unsent() && self.0.written.get() != before {
                 observation.sent();
             }
-            if let Poll::Ready(result) = answer.as_mut().poll(cx) {
+            if let Poll::Ready(result) = polled {
                 return Poll::Ready(result.map_err(|mut error| match error.take_message() {
                     Some(request) => SendFailure::NotSent(Box::new(request)),
                     None => SendFailure::Closed,
                 }));
             }
-            if inner.ended {
+            if self.0.ended {
                 return Poll::Ready(Err(SendFailure::Closed));
             }
-            patience.check(inner.written.get(), cx).map(|()| Err(SendFailure::Timeout))
+            patience.check(self.0.written.get(), cx).map(|()| Err(SendFailure::Timeout))
         })
         .await;
         result.map(|response| (response, self))
     }
 }
+
+impl Inner {
+    /// One poll of the connection and of what it feeds; whether one of them gave the other more to do.
+    fn round<T>(&mut self, fed: impl FnOnce(&mut Context<'_>) -> T) -> (T, bool) {
+        let Inner { driver, ended, relay, .. } = self;
+        relay.within(|cx| {
+            if !*ended && driver.poll_without_shutdown(cx).is_ready() {
+                *ended = true;
+            }
+            fed(cx)
+        })
+    }
+}
+
+/// Rounds in a row before the task makes room for others.
+const ROUNDS_MAX: u32 = 8;
 
 /// How long to wait for a response head: the upload must move on, and once it is whole the time-out runs.
 pub(super) struct Patience {

@@ -8,6 +8,7 @@ mod connect;
 mod h1;
 mod h2;
 pub(crate) mod headers;
+mod relay;
 mod tunnel;
 
 use std::cell::{Cell, RefCell};

@@ -31,7 +31,11 @@ pub fn run_summary(rollout: &Rollout, report: &Report, now: Timestamp) -> Value 
 }
 
 fn analysis(report: &Report) -> Map<String, Value> {
-    let parts = |h: fw_engine::rollout::HealthParts| json!({ "score": h.score, "errors": h.errors, "response": h.response, "satisfaction": h.satisfaction });
+    let parts = |h: fw_engine::rollout::HealthParts| {
+        json!({
+            "score": h.score, "errors": h.errors, "response": h.response, "satisfaction": h.satisfaction,
+        })
+    };
     let risk = report.risk;
     let fields = json!({
         "findings": report.judgement.findings.iter().map(finding).collect::<Vec<_>>(),

@@ -135,7 +135,15 @@ pub fn decode_event(format: u16, bytes: &[u8]) -> Result<Event, RecordError> {
 
 fn started_record(started: &Started) -> StartedRecord {
     let Started { run, plan, plan_hash, salt, last_epoch, actor, reason } = started.clone();
-    StartedRecord { run, plan: (*plan).clone(), plan_hash: plan_hash.to_string(), salt, last_epoch, actor, reason }
+    StartedRecord {
+        run,
+        plan: (*plan).clone(),
+        plan_hash: plan_hash.to_string(),
+        salt,
+        last_epoch,
+        actor,
+        reason,
+    }
 }
 
 fn started_of(record: StartedRecord) -> Started {

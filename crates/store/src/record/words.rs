@@ -11,5 +11,8 @@ pub(super) fn trigger(word: &str) -> Result<Trigger, String> {
 }
 
 pub(super) fn waiting_kind(word: &str) -> Result<WaitingKind, String> {
-    WaitingKind::ALL.into_iter().find(|k| k.as_str() == word).ok_or_else(|| format!("unknown reason {word:?}"))
+    WaitingKind::ALL
+        .into_iter()
+        .find(|k| k.as_str() == word)
+        .ok_or_else(|| format!("unknown reason {word:?}"))
 }

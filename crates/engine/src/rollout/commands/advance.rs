@@ -3,6 +3,8 @@
 use fw_model::Timestamp;
 
 use super::{is_open, not_now};
+use crate::analysis;
+use crate::rollout::decide;
 use crate::rollout::effect::Forced;
 use crate::rollout::moves::Draft;
 use crate::rollout::{Notice, Rejection, Requested, Rollout, Status, Transition, WaitingKind};
@@ -20,9 +22,12 @@ pub(in crate::rollout) fn advance(
     let mut draft = Draft::new(rollout, now);
     let from = rollout.position;
     let to = from.map_or(0, |position| position + 1);
-    let overrode =
-        rollout.waiting.iter().filter(|w| w.kind != WaitingKind::Person).map(|w| w.text.clone()).collect();
+    let overrode = overridden(rollout);
     let forced = Forced { actor: by.actor.clone(), reason: by.reason.clone(), overrode };
+    // A person's word is not a healthy end: health alone never brings the rollout back to this phase.
+    if let Some(ended) = from.and_then(|position| draft.next.ended_healthy.get_mut(position)) {
+        *ended = false;
+    }
     draft.begin_attempt();
     draft.next.quarantine = None;
     draft.next.held = false;
@@ -34,4 +39,25 @@ pub(in crate::rollout) fn advance(
     draft.next.status = Status::Running;
     draft.publish(Notice::Advanced { from, to, forced: Some(forced) });
     Ok(draft.finish(None))
+}
+
+/// What a person's advance goes over: what it waited for, what was still open, or the rollback.
+fn overridden(rollout: &Rollout) -> Vec<String> {
+    if let (Status::RolledBack, Some(moving)) = (rollout.status, &rollout.moving) {
+        let why = moving.evidence.join("; ");
+        return vec![format!("the rollback by {}: {why}", moving.trigger.as_str())];
+    }
+    let mut texts: Vec<String> = rollout
+        .waiting
+        .iter()
+        .filter(|w| !matches!(w.kind, WaitingKind::Person | WaitingKind::Duration))
+        .map(|w| w.text.clone())
+        .collect();
+    texts.extend(rollout.quarantine.as_ref().map(|why| format!("quarantined: {why}")));
+    for open in decide::open(rollout, &analysis::judge(rollout)) {
+        if !texts.contains(&open.text) {
+            texts.push(open.text);
+        }
+    }
+    texts
 }

@@ -25,6 +25,7 @@ fn not_now(rollout: &Rollout, what: &'static str) -> Rejection {
         Status::Running => "pause, advance, rollback and abort are possible",
         Status::Paused => "resume, advance, rollback and abort are possible",
         Status::RollingBack => "abort is possible; it will be rolled back in a moment",
+        Status::RolledBack if !is_open(rollout) => "a newer rollout took its place",
         Status::RolledBack => "resume, advance, abort or a new start are possible",
         Status::Completed => "a rollback to stable or a new start are possible",
         Status::Aborted => "a new start is possible",

@@ -1,4 +1,5 @@
-//! Resume: go on after a pause, or try again after a rollback (that phase again; phase 0 from stable).
+//! Resume: go on after a pause or out of quarantine, or try again after a rollback (that phase again;
+//! phase 0 from stable).
 
 use fw_model::Timestamp;
 
@@ -14,6 +15,7 @@ pub(in crate::rollout) fn resume(
     let mut draft = Draft::new(rollout, now);
     match rollout.status {
         Status::Paused => {}
+        Status::Running if rollout.quarantine.is_some() => {}
         Status::RolledBack if is_open(rollout) => {
             draft.enter(Some(rollout.position.unwrap_or(0)));
             draft.begin_attempt();

@@ -19,8 +19,9 @@ pub(in crate::rollout) fn roll_back(
     let at = rollout.position.unwrap_or(0);
     let to = match to {
         // A completed rollout goes back whole: the old version or nothing.
-        _ if after_completion => None,
         Target::Stable => None,
+        Target::Previous if after_completion => None,
+        Target::Phase(_) if after_completion => return Err(not_now(rollout, "rollback to a phase")),
         Target::Previous => at.checked_sub(1),
         Target::Phase(phase) if phase < at => Some(phase),
         Target::Phase(phase) => return Err(Rejection::NoSuchPhase { phase, at }),
@@ -30,6 +31,7 @@ pub(in crate::rollout) fn roll_back(
     evidence.extend(by.reason.clone());
     draft.roll_back(to, Trigger::Manual, evidence);
     draft.next.ended_at = None;
+    draft.next.quarantine = None;
     if after_completion {
         let version = rollout.plan.stable.version.clone();
         draft.emit(Effect::SetCurrentVersion { version });

@@ -1,0 +1,312 @@
+//! The core over a memory log under virtual time: a fake data plane reports, rollouts run, servers die.
+
+#![allow(clippy::unwrap_used)] // Helpers of a test may fail it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use fw_api::Report;
+use fw_api::wire::{ApdexWire, CellWire, DurationWire, InFlightWire, SourceWire};
+use fw_model::{Histogram, Plan, Timestamp, Variant, Weight};
+use fw_runtime::{Clock, Command, Handle, Idempotency, Refusal, ServiceDef, StartRequest};
+use fw_store::{MemoryLog, RolloutLog};
+
+struct TestClock {
+    start: tokio::time::Instant,
+    base: AtomicI64,
+}
+
+impl Clock for TestClock {
+    fn now(&self) -> Timestamp {
+        let since = i64::try_from(self.start.elapsed().as_millis()).unwrap();
+        Timestamp(1_700_000_000_000 + self.base.load(Ordering::Relaxed) + since)
+    }
+}
+
+fn plan() -> Plan {
+    let mut plan = Plan::seed("checkout".parse().unwrap());
+    plan.stable.version = "1.4.2".into();
+    plan.canary.version = "1.5.0".into();
+    plan
+}
+
+/// A fake data plane: serves `rps` requests a second by the split it is told.
+struct Plane {
+    id: String,
+    seq: u64,
+    cells: std::collections::BTreeMap<(u64, Variant), (u64, u64)>,
+    confirmed: u64,
+}
+
+impl Plane {
+    fn new(id: &str) -> Plane {
+        Plane { id: id.into(), seq: 0, cells: Default::default(), confirmed: 0 }
+    }
+
+    fn serve(&mut self, epoch: u64, canary: Weight, rps: u64, canary_error_percent: u64) {
+        self.confirmed = epoch;
+        let on_canary = rps * u64::from(canary.units()) / 100_000;
+        let canary_cell = self.cells.entry((epoch, Variant::Canary)).or_default();
+        let before = canary_cell.0;
+        canary_cell.0 += on_canary;
+        // Every n-th request fails, so that the share is exact over time.
+        canary_cell.1 += (canary_cell.0 * canary_error_percent / 100) - (before * canary_error_percent / 100);
+        self.cells.entry((epoch, Variant::Stable)).or_default().0 += rps - on_canary;
+    }
+
+    fn report(&mut self) -> Report {
+        self.seq += 1;
+        let cell = |(&(epoch, variant), &(requests, errors)): (&(u64, Variant), &(u64, u64))| {
+            let mut histogram = Histogram::default();
+            histogram.record_ms(20.0);
+            CellWire {
+                epoch,
+                variant,
+                instance: String::new(),
+                requests,
+                errors,
+                repeat_errors: 0,
+                batches: None,
+                client_errors: 0,
+                client_aborts: 0,
+                abandoned: 0,
+                duration_ms: (requests > 0).then(|| DurationWire {
+                    sum: 20.0 * requests as f64,
+                    sum_squares: 400.0 * requests as f64,
+                    scale: 4,
+                    offset: histogram.offset,
+                    counts: vec![requests],
+                }),
+                apdex: Some(ApdexWire { satisfied: requests - errors, tolerating: 0 }),
+                users: None,
+                metrics: Default::default(),
+            }
+        };
+        Report {
+            source: SourceWire { id: self.id.clone(), kind: "sdk".into(), region: None },
+            seq: self.seq,
+            confirmed_epoch: self.confirmed,
+            cells: self.cells.iter().map(cell).collect(),
+            in_flight: InFlightWire::default(),
+        }
+    }
+}
+
+fn boot(log: &Arc<MemoryLog>, clock: &Arc<TestClock>) -> Handle {
+    let log: Arc<dyn RolloutLog> = log.clone();
+    let clock: Arc<dyn Clock> = clock.clone();
+    let def = ServiceDef { plan: plan() };
+    Handle::start_core(log, clock, Box::new(|| 42), vec![def]).unwrap()
+}
+
+struct World {
+    log: Arc<MemoryLog>,
+    clock: Arc<TestClock>,
+    handle: Handle,
+    plane: Plane,
+}
+
+impl World {
+    fn new() -> World {
+        let log = Arc::new(MemoryLog::new());
+        let clock = Arc::new(TestClock { start: tokio::time::Instant::now(), base: AtomicI64::new(0) });
+        let handle = boot(&log, &clock);
+        World { log, clock, handle, plane: Plane::new("plane-1") }
+    }
+
+    /// The process is gone without a word, fenced off; a new one opens the same log.
+    fn restart(&mut self) {
+        self.log = Arc::new(self.log.reopen());
+        self.handle = boot(&self.log, &self.clock);
+    }
+
+    async fn start(&self) -> Result<serde_json::Value, Refusal> {
+        let plan = plan();
+        self.handle
+            .start(StartRequest {
+                plan,
+                plan_hash: "0011223344556677".into(),
+                actor: "test".into(),
+                reason: None,
+                idempotency: None,
+            })
+            .await
+    }
+
+    /// One second of traffic and one report.
+    async fn second(&mut self, rps: u64, canary_error_percent: u64) {
+        let key = "checkout".parse().unwrap();
+        let split = self.handle.split(&key).unwrap().borrow().clone();
+        self.plane.serve(split.epoch.0, split.canary, rps, canary_error_percent);
+        let report = self.plane.report();
+        self.handle.report(key, report, false).await.unwrap();
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+
+    async fn until(&mut self, status: &str, seconds: u32, rps: u64, canary_error_percent: u64) -> u32 {
+        for passed in 0..seconds {
+            if self.status() == status {
+                return passed;
+            }
+            self.second(rps, canary_error_percent).await;
+        }
+        panic!("not {status} after {seconds} s: {:#?}", self.detail());
+    }
+
+    fn detail(&self) -> serde_json::Value {
+        self.handle.latest(Some("checkout"), None).unwrap().unwrap().detail.clone()
+    }
+
+    fn status(&self) -> String {
+        self.detail()["status"].as_str().unwrap().to_owned()
+    }
+
+    async fn kinds(&self) -> Vec<String> {
+        let events = self.handle.events_after(0, None, 1000).await.unwrap();
+        events.iter().map(|p| p.kind.clone()).collect()
+    }
+
+    async fn command(&self, command: Command) -> Result<serde_json::Value, Refusal> {
+        self.handle.command("checkout", command, "test".into(), None, None).await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_healthy_canary_goes_through_every_phase() {
+    let mut world = World::new();
+    assert!(world.handle.latest(None, None).unwrap().is_none());
+    world.start().await.unwrap();
+    assert_eq!(world.status(), "pending");
+    let seconds = world.until("completed", 2000, 400, 0).await;
+    assert!(seconds >= 14 * 60, "no phase is cut short: {seconds}");
+    let kinds = world.kinds().await;
+    let without_metrics: Vec<_> = kinds.iter().filter(|k| *k != "metrics_update").collect();
+    assert_eq!(
+        without_metrics.iter().filter(|k| k.as_str() == "phase_advanced").count(),
+        3,
+        "{without_metrics:?}"
+    );
+    assert_eq!(kinds.first().map(String::as_str), Some("rollout_started"));
+    assert_eq!(kinds.last().map(String::as_str), Some("rollout_completed"));
+    assert!(kinds.iter().filter(|k| *k == "metrics_update").count() >= 25, "{kinds:?}");
+    let views = world.handle.views();
+    let service = views.services.values().next().unwrap();
+    assert_eq!(service.current_version.as_deref(), Some("1.5.0"));
+    let refused = world.start().await.unwrap_err();
+    assert!(matches!(refused, Refusal::StableMismatch { .. }), "{refused}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bad_canary_is_back_at_stable_within_seconds() {
+    let mut world = World::new();
+    world.start().await.unwrap();
+    world.until("running", 10, 200, 0).await;
+    let seconds = world.until("rolled_back", 30, 200, 20).await;
+    assert!(seconds <= 7, "{seconds}");
+    let detail = world.detail();
+    assert_eq!(detail["split"]["canary"], 0);
+    assert_eq!(detail["state"]["isRunning"], false);
+    assert!(detail["rollback"]["evidence"][0].as_str().unwrap().contains("errors"), "{detail}");
+    let kinds = world.kinds().await;
+    assert!(kinds.ends_with(&["rollback_started".to_owned(), "rollback_completed".to_owned()]), "{kinds:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_restart_loses_no_count_and_counts_nothing_twice() {
+    let mut world = World::new();
+    world.start().await.unwrap();
+    world.until("running", 10, 1000, 0).await;
+    for _ in 0..20 {
+        world.second(1000, 0).await;
+    }
+    let events_before = world.kinds().await.len();
+    let before = world.detail();
+    world.restart();
+    let after = world.detail();
+    assert_eq!(after["state"]["totalRequests"], before["state"]["totalRequests"]);
+    assert_eq!(after["split"], before["split"]);
+    for _ in 0..20 {
+        world.second(1000, 0).await;
+    }
+    // The last report is consumed by the look after it.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let served: u64 =
+        world.plane.cells.iter().filter(|((_, v), _)| *v == Variant::Canary).map(|(_, c)| c.0).sum();
+    assert_eq!(world.detail()["state"]["totalRequests"].as_u64(), Some(served));
+    let kinds = world.kinds().await;
+    assert!(!kinds[events_before..].contains(&"phase_held".to_owned()), "a restart is no hold: {kinds:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_data_plane_holds_the_phase_and_its_return_releases_it() {
+    let mut world = World::new();
+    world.start().await.unwrap();
+    world.until("running", 10, 400, 0).await;
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    let detail = world.detail();
+    assert_eq!(detail["waitingOn"][0]["kind"], "source", "{detail}");
+    let watched = detail["watchedSeconds"].as_f64().unwrap();
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    let later = world.detail();
+    assert!((later["watchedSeconds"].as_f64().unwrap() - watched).abs() < 0.01, "the clock stands still");
+    assert_eq!(later["status"], "running");
+    world.second(400, 0).await;
+    world.second(400, 0).await;
+    assert_eq!(world.detail()["waitingOn"][0]["kind"], "duration");
+    let kinds = world.kinds().await;
+    assert_eq!(kinds.iter().filter(|k| *k == "phase_held").count(), 1, "{kinds:?}");
+    assert_eq!(kinds.iter().filter(|k| *k == "phase_released").count(), 1, "{kinds:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn commands_follow_the_table_and_repeats_are_answered_alike() {
+    let mut world = World::new();
+    assert!(matches!(world.command(Command::Pause).await, Err(Refusal::UnknownRollout(_))));
+    world.start().await.unwrap();
+    assert!(matches!(world.start().await, Err(Refusal::UnderWay { .. })));
+    assert!(matches!(world.command(Command::Pause).await, Err(Refusal::Rejected { .. })));
+    world.until("running", 10, 400, 0).await;
+    world.command(Command::Pause).await.unwrap();
+    assert_eq!(world.status(), "paused");
+    world.command(Command::Resume).await.unwrap();
+    let key = |hash: &str| Some(Idempotency { key: "k1".into(), request_hash: hash.into() });
+    let advance = |hash: &'static str| {
+        world.handle.command("checkout", Command::Advance, "test".into(), Some("why".into()), key(hash))
+    };
+    let first = advance("a").await.unwrap();
+    let again = advance("a").await.unwrap();
+    assert_eq!(first, again);
+    assert_eq!(world.detail()["state"]["currentPhase"], 1);
+    assert!(matches!(advance("b").await, Err(Refusal::IdempotencyMismatch(_))));
+    world.restart();
+    let after_restart =
+        world.handle.command("checkout", Command::Advance, "test".into(), Some("why".into()), key("a"));
+    assert_eq!(after_restart.await.unwrap()["state"]["currentPhase"], 1);
+    world.command(Command::Abort).await.unwrap();
+    assert_eq!(world.status(), "aborted");
+    assert_eq!(world.detail()["split"]["canary"], 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_repeated_or_older_report_changes_nothing() {
+    let mut world = World::new();
+    world.start().await.unwrap();
+    world.until("running", 10, 1000, 0).await;
+    for _ in 0..5 {
+        world.second(1000, 0).await;
+    }
+    let key: fw_model::ServiceKey = "checkout".parse().unwrap();
+    let newest = world.plane.report();
+    let mut older = newest.clone();
+    older.seq -= 1;
+    older.cells.iter_mut().for_each(|c| c.requests /= 2);
+    older.cells.iter_mut().for_each(|c| c.duration_ms = None);
+    for report in [newest.clone(), older, newest] {
+        world.handle.report(key.clone(), report, false).await.unwrap();
+    }
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let served: u64 =
+        world.plane.cells.iter().filter(|((_, v), _)| *v == Variant::Canary).map(|(_, c)| c.0).sum();
+    assert_eq!(world.detail()["state"]["totalRequests"].as_u64(), Some(served));
+}
