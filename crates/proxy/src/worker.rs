@@ -178,6 +178,11 @@ impl Worker {
         }
     }
 
+    /// Whether the worker drains: what [`Worker::drained`] says, for the price of a load.
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.get()
+    }
+
     /// Counts an answer of the proxy's own.
     pub(crate) fn refused(&self, reason: Refused) {
         self.stats.refused[reason as usize].add(1);

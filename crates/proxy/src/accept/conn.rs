@@ -8,7 +8,7 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
-use std::task::Poll;
+use std::task::Context;
 use std::time::Duration;
 
 use http::HeaderValue;
@@ -59,7 +59,7 @@ impl<F: Future + 'static> hyper::rt::Executor<F> for LocalExec {
 pub(crate) async fn serve(worker: Rc<Worker>, tcp: TcpStream, peer: SocketAddr) {
     // A connection that is gone already shows at the first read.
     let _ = tcp.set_nodelay(true);
-    let wire = Rc::new(Wire::default());
+    let wire = Wire::new(&worker.deadlines);
     let opened = tokio::select! {
         biased;
         opened = open(&worker, &wire, tcp) => opened,
@@ -105,11 +105,9 @@ async fn http1(guard: Guard, ctx: Rc<ConnCtx>) {
     }
     let mut conn = builder.serve_connection(TokioIo::new(guard), service);
     let ended = {
-        let mut drain = pin!(worker.drained());
-        let mut draining = false;
+        let (mut drained, mut drain) = (pin!(worker.drained()), Drain::default());
         std::future::poll_fn(|cx| {
-            if !draining && drain.as_mut().poll(cx).is_ready() {
-                draining = true;
+            if drain.begins(&worker, drained.as_mut(), cx) {
                 Pin::new(&mut conn).graceful_shutdown();
             }
             Pin::new(&mut conn).poll(cx)
@@ -133,6 +131,30 @@ async fn http1(guard: Guard, ctx: Rc<ConnCtx>) {
             splice(stream, early, tunnel, worker.settings.timeouts.upgrade_idle, &worker).await;
         }
         None => linger(stream).await,
+    }
+}
+
+/// Whether a connection was told of the end. Asked at every poll, so it looks at the worker's flag only.
+#[derive(Default)]
+struct Drain {
+    asked: bool,
+    begun: bool,
+}
+
+impl Drain {
+    /// True once, when the worker begins to drain. `drained` sees to the waking.
+    fn begins(
+        &mut self,
+        worker: &Worker,
+        drained: Pin<&mut impl Future<Output = ()>>,
+        cx: &mut Context<'_>,
+    ) -> bool {
+        if self.begun || (self.asked && !worker.is_draining()) {
+            return false;
+        }
+        self.asked = true;
+        self.begun = drained.poll(cx).is_ready();
+        self.begun
     }
 }
 
@@ -163,17 +185,12 @@ async fn http2(guard: Guard, ctx: Rc<ConnCtx>) {
         .max_header_list_size(list_max)
         .serve_connection(TokioIo::new(guard), service);
     let mut conn = pin!(conn);
-    let mut drain = pin!(worker.drained());
-    let mut draining = false;
+    let (mut drained, mut drain) = (pin!(worker.drained()), Drain::default());
     let ended = std::future::poll_fn(|cx| {
-        if !draining && drain.as_mut().poll(cx).is_ready() {
-            draining = true;
+        if drain.begins(&worker, drained.as_mut(), cx) {
             conn.as_mut().graceful_shutdown();
         }
-        match conn.as_mut().poll(cx) {
-            Poll::Ready(ended) => Poll::Ready(ended),
-            Poll::Pending => Poll::Pending,
-        }
+        conn.as_mut().poll(cx)
     })
     .await;
     if let Err(error) = ended {

@@ -133,17 +133,7 @@ impl Download {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let incoming = &mut self.incoming;
         let polled = match &mut self.conn {
-            Some(conn) => {
-                let mut first = true;
-                conn.drive_for(cx, |cx| {
-                    // hyper reads a body only when it is asked for: the first look asks.
-                    let polled = Pin::new(&mut *incoming).poll_frame(cx);
-                    if std::mem::take(&mut first) && polled.is_pending() {
-                        cx.waker().wake_by_ref();
-                    }
-                    polled
-                })
-            }
+            Some(conn) => conn.drive_for(cx, |cx| Pin::new(&mut *incoming).poll_frame(cx)),
             None => Pin::new(incoming).poll_frame(cx),
         };
         if let Poll::Ready(frame) = polled {

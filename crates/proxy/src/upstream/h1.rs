@@ -147,7 +147,7 @@ impl Conn {
     /// Moves the connection on, and has the task of `cx` woken when it can move further.
     pub(crate) fn drive(&mut self, cx: &mut Context<'_>) {
         self.0.relay.attach(cx);
-        if self.0.round(|_| ()).1 {
+        if self.0.round(&mut |_| Poll::<()>::Pending).1 {
             cx.waker().wake_by_ref();
         }
     }
@@ -236,13 +236,16 @@ impl Conn {
 }
 
 impl Inner {
-    /// One poll of the connection and of what it feeds; whether one of them gave the other more to do.
-    fn round<T>(&mut self, fed: impl FnOnce(&mut Context<'_>) -> T) -> (T, bool) {
+    /// Polls what the connection feeds (asking is what makes hyper read a body), then the connection,
+    /// then what it feeds again; whether one of them gave another more to do.
+    fn round<T>(&mut self, fed: &mut impl FnMut(&mut Context<'_>) -> Poll<T>) -> (Poll<T>, bool) {
         let Inner { driver, ended, relay, .. } = self;
         relay.within(|cx| {
-            if !*ended && driver.poll_without_shutdown(cx).is_ready() {
-                *ended = true;
+            let polled = fed(cx);
+            if polled.is_ready() || *ended {
+                return polled;
             }
+            *ended = driver.poll_without_shutdown(cx).is_ready();
             fed(cx)
         })
     }

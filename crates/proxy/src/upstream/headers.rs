@@ -4,6 +4,7 @@
 //! further. `X-Forwarded-For` is appended to; `-Proto` and `-Host` are set, since what a client
 //! says of them can't be trusted here.
 
+use http::header::Entry;
 use http::header::{CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, HOST, TE, TRANSFER_ENCODING, UPGRADE};
 use http::{HeaderMap, HeaderName, HeaderValue, Version};
 
@@ -15,27 +16,39 @@ const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 /// Fields that `Connection` must not take away, whatever a client writes: they frame or route the message.
-const NEVER_NAMED: [HeaderName; 3] = [HOST, CONTENT_LENGTH, TRANSFER_ENCODING];
+/// TE and Upgrade are seen to by themselves.
+const NEVER_NAMED: [HeaderName; 5] = [HOST, CONTENT_LENGTH, TRANSFER_ENCODING, TE, UPGRADE];
 
 /// Takes out what belongs to the hop the message came over. True if that hop is to be closed after it.
 fn strip_hop(headers: &mut HeaderMap) -> bool {
     let mut close = false;
-    if headers.contains_key(CONNECTION) {
+    if let Entry::Occupied(fields) = headers.entry(CONNECTION) {
+        // Nearly always one field that names nothing: then no list is made.
         let mut named: Vec<HeaderName> = Vec::new();
-        for value in headers.get_all(CONNECTION) {
-            for token in value.as_bytes().split(|&b| b == b',').map(<[u8]>::trim_ascii) {
-                close |= token.eq_ignore_ascii_case(b"close");
-                named.extend(HeaderName::from_bytes(token).ok().filter(|name| !NEVER_NAMED.contains(name)));
-            }
+        for value in fields.remove_entry_mult().1 {
+            close |= options(value.as_bytes(), &mut named);
         }
-        headers.remove(CONNECTION);
-        for name in named.into_iter().filter(|name| name != TE && name != UPGRADE) {
-            headers.remove(name);
-        }
+        named.into_iter().for_each(|name| _ = headers.remove(name));
     }
     headers.remove(KEEP_ALIVE);
     headers.remove(PROXY_CONNECTION);
     headers.remove(TRANSFER_ENCODING);
+    close
+}
+
+/// Reads one Connection field: adds the fields it names; true if it says `close`.
+fn options(value: &[u8], named: &mut Vec<HeaderName>) -> bool {
+    let mut close = false;
+    for token in value.split(|&b| b == b',').map(<[u8]>::trim_ascii) {
+        if token.eq_ignore_ascii_case(b"close") {
+            close = true;
+        } else if !token.eq_ignore_ascii_case(b"keep-alive")
+            && let Ok(name) = HeaderName::from_bytes(token)
+            && !NEVER_NAMED.contains(&name)
+        {
+            named.push(name);
+        }
+    }
     close
 }
 

@@ -14,6 +14,7 @@ use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
@@ -239,7 +240,6 @@ impl Guard {
     fn waits_for(&self) -> Waiting {
         match self.stage {
             Stage::Head if self.held.len() > self.clear => Waiting::Head,
-            Stage::Head | Stage::Raw if self.wire.is_busy() => Waiting::No,
             Stage::Head if self.wire.is_new() => Waiting::Head,
             Stage::Head | Stage::Raw => Waiting::Idle,
             Stage::Body(_) => Waiting::Body,
@@ -264,6 +264,12 @@ impl Guard {
         false
     }
 
+    /// How long the connection may stay idle from now on: all of the time while a request is being answered.
+    fn idle_left(&self) -> Duration {
+        let allowed = self.timeouts.idle_keep_alive;
+        self.wire.idle_for().map_or(allowed, |idle| allowed.saturating_sub(idle))
+    }
+
     fn on_pending(&mut self, cx: &Context<'_>) -> Poll<io::Result<()>> {
         let waiting = self.waits_for();
         if !self.timed_out(waiting, cx) {
@@ -278,6 +284,13 @@ impl Guard {
                 Poll::Pending
             }
             Waiting::Body => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
+            // The parser does not read again when an answer ends, so the time runs from the last request
+            // and is set anew for what is missing.
+            Waiting::Idle if self.idle_left() > Duration::ZERO => {
+                self.waiting = Waiting::Idle;
+                self.timer.set(self.idle_left(), cx);
+                Poll::Pending
+            }
             // The end of the stream, as if the client had closed: the connection ends without an answer.
             Waiting::Head | Waiting::Idle | Waiting::No => Poll::Ready(Ok(())),
         }

@@ -6,12 +6,17 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::task::{Context, Waker};
+use std::time::Duration;
 
 use super::head::Refusal;
+use crate::clock::Deadlines;
 
 /// The shared state of a connection.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Wire {
+    clock: Rc<Deadlines>,
+    /// When the last answer was over.
+    idle_since_ms: Cell<u64>,
     heads: Cell<u64>,
     served: Cell<u64>,
     busy: Cell<u32>,
@@ -23,6 +28,21 @@ pub(crate) struct Wire {
 }
 
 impl Wire {
+    pub(crate) fn new(clock: &Rc<Deadlines>) -> Rc<Wire> {
+        Rc::new(Wire {
+            clock: Rc::clone(clock),
+            idle_since_ms: Cell::new(clock.now_ms()),
+            heads: Cell::default(),
+            served: Cell::default(),
+            busy: Cell::default(),
+            refusal: Cell::default(),
+            broken: Cell::default(),
+            suspended: Cell::default(),
+            waker: RefCell::default(),
+            linger: Cell::default(),
+        })
+    }
+
     /// Guard: a sound head is handed on.
     pub(super) fn head_passed(&self) {
         self.heads.set(self.heads.get() + 1);
@@ -52,9 +72,10 @@ impl Wire {
         self.heads.get() == 0
     }
 
-    /// Guard: a request is being answered.
-    pub(super) fn is_busy(&self) -> bool {
-        self.busy.get() > 0
+    /// Guard: how long no request was being answered; none while one is.
+    pub(super) fn idle_for(&self) -> Option<Duration> {
+        let idle_ms = self.clock.now_ms().saturating_sub(self.idle_since_ms.get());
+        (self.busy.get() == 0).then(|| Duration::from_millis(idle_ms))
     }
 
     /// Proxy: a request was given; the refusal if it is a stand-in.
@@ -116,5 +137,6 @@ pub(crate) struct Busy(Rc<Wire>);
 impl Drop for Busy {
     fn drop(&mut self) {
         self.0.busy.set(self.0.busy.get() - 1);
+        self.0.idle_since_ms.set(self.0.clock.now_ms());
     }
 }
