@@ -1,14 +1,17 @@
 //! Events as records.
+//!
+//! A look is by far the most frequent event; its records are short. Everything else is rare and written
+//! in full words.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use fw_engine::rollout::{Delta, InFlight, Requested, SourceSeen};
 use fw_engine::{Event, Look, Started, Target};
-use fw_model::{Counts, Epoch, Histogram, Plan, RunId, Salt, SourceId, Variant};
+use fw_model::{Epoch, Plan, RunId, Salt, SourceId, Variant};
 use serde::{Deserialize, Serialize};
 
-use super::{RecordError, check_format, shape};
+use super::plain::{CountsRecord, HistogramRecord, Span, is_default};
+use super::{RecordError, bytes_of, check_format, shape};
 
 /// Format of the events this version writes.
 pub const EVENT_FORMAT: u16 = 1;
@@ -28,6 +31,7 @@ enum EventRecord {
 }
 
 #[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct StartedRecord {
     run: RunId,
     plan: Plan,
@@ -35,10 +39,12 @@ struct StartedRecord {
     salt: Salt,
     last_epoch: Epoch,
     actor: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct RequestedRecord {
     actor: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -54,31 +60,34 @@ enum TargetRecord {
 }
 
 #[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct LookRecord {
-    watched: Duration,
+    watched: Span,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     deltas: Vec<DeltaRecord>,
-    #[serde(default, skip_serializing_if = "Histogram::is_empty")]
-    in_flight_canary: Histogram,
-    #[serde(default, skip_serializing_if = "Histogram::is_empty")]
-    in_flight_stable: Histogram,
+    #[serde(default, skip_serializing_if = "is_default")]
+    in_flight_canary: HistogramRecord,
+    #[serde(default, skip_serializing_if = "is_default")]
+    in_flight_stable: HistogramRecord,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     sources: Vec<SourceRecord>,
 }
 
 #[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct DeltaRecord {
     epoch: Epoch,
     variant: Variant,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     instance: String,
-    counts: Counts,
+    counts: CountsRecord,
 }
 
 #[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct SourceRecord {
     id: SourceId,
-    silent_for: Duration,
+    silent_for: Span,
     confirmed: Epoch,
 }
 
@@ -102,8 +111,7 @@ pub fn encode_event(event: &Event) -> (u16, Vec<u8>) {
         Event::Superseded { by } => EventRecord::Superseded { by: by.clone() },
         Event::Quarantined { reason } => EventRecord::Quarantined { reason: reason.clone() },
     };
-    // Structs of numbers, strings and lists always serialise.
-    (EVENT_FORMAT, serde_json::to_vec(&record).unwrap_or_default())
+    (EVENT_FORMAT, bytes_of(&record))
 }
 
 /// An event from its bytes.
@@ -163,25 +171,41 @@ fn requested_of(record: RequestedRecord) -> Requested {
 
 fn look_record(look: &Look) -> LookRecord {
     let Look { watched, deltas, in_flight: InFlight { canary, stable }, sources } = look.clone();
-    let delta = |Delta { epoch, variant, instance, counts }| DeltaRecord { epoch, variant, instance, counts };
-    let source = |SourceSeen { id, silent_for, confirmed }| SourceRecord { id, silent_for, confirmed };
     LookRecord {
-        watched,
-        deltas: deltas.into_iter().map(delta).collect(),
-        in_flight_canary: canary,
-        in_flight_stable: stable,
-        sources: sources.into_iter().map(source).collect(),
+        watched: Span(watched),
+        deltas: deltas.into_iter().map(delta_record).collect(),
+        in_flight_canary: canary.into(),
+        in_flight_stable: stable.into(),
+        sources: sources.into_iter().map(source_record).collect(),
     }
 }
 
 fn look_of(record: LookRecord) -> Look {
-    let LookRecord { watched, deltas, in_flight_canary, in_flight_stable, sources } = record;
-    let delta = |DeltaRecord { epoch, variant, instance, counts }| Delta { epoch, variant, instance, counts };
-    let source = |SourceRecord { id, silent_for, confirmed }| SourceSeen { id, silent_for, confirmed };
+    let LookRecord { watched: Span(watched), deltas, in_flight_canary, in_flight_stable, sources } = record;
     Look {
         watched,
-        deltas: deltas.into_iter().map(delta).collect(),
-        in_flight: InFlight { canary: in_flight_canary, stable: in_flight_stable },
-        sources: sources.into_iter().map(source).collect(),
+        deltas: deltas.into_iter().map(delta_of).collect(),
+        in_flight: InFlight { canary: in_flight_canary.into(), stable: in_flight_stable.into() },
+        sources: sources.into_iter().map(source_of).collect(),
     }
+}
+
+fn delta_record(delta: Delta) -> DeltaRecord {
+    let Delta { epoch, variant, instance, counts } = delta;
+    DeltaRecord { epoch, variant, instance, counts: counts.into() }
+}
+
+fn delta_of(record: DeltaRecord) -> Delta {
+    let DeltaRecord { epoch, variant, instance, counts } = record;
+    Delta { epoch, variant, instance, counts: counts.into() }
+}
+
+fn source_record(source: SourceSeen) -> SourceRecord {
+    let SourceSeen { id, silent_for, confirmed } = source;
+    SourceRecord { id, silent_for: Span(silent_for), confirmed }
+}
+
+fn source_of(record: SourceRecord) -> SourceSeen {
+    let SourceRecord { id, silent_for: Span(silent_for), confirmed } = record;
+    SourceSeen { id, silent_for, confirmed }
 }

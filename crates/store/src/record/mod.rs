@@ -5,8 +5,12 @@
 //! out. A change that an older reader would misread gets a new number, and the old one stays readable.
 
 mod event;
+mod plain;
 mod state;
 mod words;
+
+#[cfg(test)]
+mod tests;
 
 pub use event::{EVENT_FORMAT, decode_event, encode_event};
 pub use state::{STATE_FORMAT, decode_state, encode_state};
@@ -15,7 +19,9 @@ pub use state::{STATE_FORMAT, decode_state, encode_state};
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RecordError {
     /// Written by a newer version.
-    #[error("{what} has format {found}, this version reads up to {known}: use a newer version of fw")]
+    #[error(
+        "{what} in the log has format {found}, this version reads format {known}: start the version of fw that wrote it, or a newer one"
+    )]
     Format {
         /// Event or state.
         what: &'static str,
@@ -25,13 +31,20 @@ pub enum RecordError {
         known: u16,
     },
     /// The bytes are not such a record.
-    #[error("{what} can't be read: {why}")]
+    #[error(
+        "{what} in the log can't be read: {why}. If a newer fw wrote it, start that one; else restore the store from a backup"
+    )]
     Shape {
         /// Event or state.
         what: &'static str,
         /// What the parser said.
         why: String,
     },
+}
+
+fn bytes_of(record: &impl serde::Serialize) -> Vec<u8> {
+    // Serialising fails for maps whose keys are no texts and for types that refuse; records have neither.
+    serde_json::to_vec(record).expect("records are numbers, texts, lists and maps by text")
 }
 
 fn shape(what: &'static str, why: impl ToString) -> RecordError {

@@ -2,83 +2,102 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
 
 use fw_engine::analysis::{Sample, State};
 use fw_engine::rollout::{InFlight, Moving, Tally, Totals};
 use fw_engine::{Rollout, Waiting};
-use fw_model::{Counts, Epoch, Histogram, Plan, RunId, Salt, SourceId, Timestamp, Weight};
+use fw_model::{Epoch, Plan, RunId, Salt, SourceId, Timestamp, Weight};
 use serde::{Deserialize, Serialize};
 
-use super::{RecordError, check_format, shape, words};
+use super::plain::{CountsRecord, HistogramRecord, Span, is_default};
+use super::{RecordError, bytes_of, check_format, shape, words};
 
 /// Format of the states this version writes.
 pub const STATE_FORMAT: u16 = 1;
 
 #[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct StateRecord {
     run: RunId,
     plan: Plan,
     plan_hash: String,
     salt: Salt,
     status: String,
+    #[serde(default, skip_serializing_if = "is_default")]
     position: Option<usize>,
     first_epoch: Epoch,
     epoch: Epoch,
     canary: Weight,
     confirmed: bool,
+    #[serde(default, skip_serializing_if = "is_default")]
     live: BTreeSet<SourceId>,
     started_at: Timestamp,
+    #[serde(default, skip_serializing_if = "is_default")]
     ended_at: Option<Timestamp>,
     entered_at: Timestamp,
-    watched: Duration,
-    tally_canary: Counts,
-    tally_stable: Counts,
+    watched: Span,
+    #[serde(default, skip_serializing_if = "is_default")]
+    tally_canary: CountsRecord,
+    #[serde(default, skip_serializing_if = "is_default")]
+    tally_stable: CountsRecord,
     ended_healthy: Vec<bool>,
     total_requests: u64,
     total_errors: u64,
     attempt: u32,
     analysis: AnalysisRecord,
+    #[serde(default, skip_serializing_if = "is_default")]
     moving: Option<MovingRecord>,
+    #[serde(default, skip_serializing_if = "is_default")]
     waiting: Vec<WaitingRecord>,
     held: bool,
+    #[serde(default, skip_serializing_if = "is_default")]
     alerted: Vec<String>,
     metrics_at: Timestamp,
+    #[serde(default, skip_serializing_if = "is_default")]
     quarantine: Option<String>,
     effects: u64,
 }
 
 #[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct AnalysisRecord {
     attempt_looks: u64,
     phase_looks: u64,
+    #[serde(default, skip_serializing_if = "is_default")]
     recent: Vec<(u64, u64)>,
-    in_flight_canary: Histogram,
-    in_flight_stable: Histogram,
+    #[serde(default, skip_serializing_if = "is_default")]
+    in_flight_canary: HistogramRecord,
+    #[serde(default, skip_serializing_if = "is_default")]
+    in_flight_stable: HistogramRecord,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct MovingRecord {
+    #[serde(default, skip_serializing_if = "is_default")]
     from: Option<usize>,
+    #[serde(default, skip_serializing_if = "is_default")]
     to: Option<usize>,
     trigger: String,
     evidence: Vec<String>,
     decided_at: Timestamp,
+    #[serde(default, skip_serializing_if = "is_default")]
     awaited: BTreeSet<SourceId>,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct WaitingRecord {
     kind: String,
     text: String,
     since: Timestamp,
-    eta: Option<Duration>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    eta: Option<Span>,
 }
 
 /// A state as bytes, with the format they are in.
 pub fn encode_state(rollout: &Rollout) -> (u16, Vec<u8>) {
-    // Structs of numbers, strings and lists always serialise.
-    (STATE_FORMAT, serde_json::to_vec(&record_of(rollout)).unwrap_or_default())
+    (STATE_FORMAT, bytes_of(&record_of(rollout)))
 }
 
 /// A state from its bytes.
@@ -136,9 +155,9 @@ fn record_of(rollout: &Rollout) -> StateRecord {
         started_at,
         ended_at,
         entered_at,
-        watched,
-        tally_canary,
-        tally_stable,
+        watched: Span(watched),
+        tally_canary: tally_canary.into(),
+        tally_stable: tally_stable.into(),
         ended_healthy,
         total_requests: requests,
         total_errors: errors,
@@ -170,8 +189,8 @@ fn state_of(r: StateRecord) -> Result<Rollout, String> {
         started_at: r.started_at,
         ended_at: r.ended_at,
         entered_at: r.entered_at,
-        watched: r.watched,
-        tally: Tally { canary: r.tally_canary, stable: r.tally_stable },
+        watched: r.watched.0,
+        tally: Tally { canary: r.tally_canary.into(), stable: r.tally_stable.into() },
         ended_healthy: r.ended_healthy,
         totals: Totals { requests: r.total_requests, errors: r.total_errors },
         attempt: r.attempt,
@@ -192,8 +211,8 @@ fn analysis_record(state: State) -> AnalysisRecord {
         attempt_looks,
         phase_looks,
         recent: recent.into_iter().map(|Sample { requests, errors }| (requests, errors)).collect(),
-        in_flight_canary: canary,
-        in_flight_stable: stable,
+        in_flight_canary: canary.into(),
+        in_flight_stable: stable.into(),
     }
 }
 
@@ -203,7 +222,7 @@ fn analysis_of(record: AnalysisRecord) -> State {
         attempt_looks,
         phase_looks,
         recent: recent.into_iter().map(|(requests, errors)| Sample { requests, errors }).collect(),
-        in_flight: InFlight { canary: in_flight_canary, stable: in_flight_stable },
+        in_flight: InFlight { canary: in_flight_canary.into(), stable: in_flight_stable.into() },
     }
 }
 
@@ -219,10 +238,10 @@ fn moving_of(record: MovingRecord) -> Result<Moving, String> {
 
 fn waiting_record(waiting: Waiting) -> WaitingRecord {
     let Waiting { kind, text, since, eta } = waiting;
-    WaitingRecord { kind: kind.as_str().into(), text, since, eta }
+    WaitingRecord { kind: kind.as_str().into(), text, since, eta: eta.map(Span) }
 }
 
 fn waiting_of(record: WaitingRecord) -> Result<Waiting, String> {
     let WaitingRecord { kind, text, since, eta } = record;
-    Ok(Waiting { kind: words::waiting_kind(&kind)?, text, since, eta })
+    Ok(Waiting { kind: words::waiting_kind(&kind)?, text, since, eta: eta.map(|Span(eta)| eta) })
 }
