@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::spawn_local;
@@ -217,8 +218,9 @@ impl Worker {
         if self.shared.connections.fetch_add(1, Ordering::Relaxed) >= self.settings.limits.connections_max {
             self.shared.connections.fetch_sub(1, Ordering::Relaxed);
             self.refused(Refused::Connections);
-            // Best effort: a client that can't be written to at once is just closed.
-            let _ = stream.try_write(crate::answer::TOO_MANY_CONNECTIONS);
+            // Straight to the socket, which the event loop does not know as writable yet. A fresh socket has
+            // room for it; a client that is gone already needs no answer.
+            let _ = SockRef::from(&stream).send(crate::answer::TOO_MANY_CONNECTIONS);
             return;
         }
         self.stats.connections.add(1);
