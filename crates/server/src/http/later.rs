@@ -1,0 +1,34 @@
+//! Routes that come with later versions: refused by name, never half there.
+
+use axum::response::Response;
+use fw_api::{Code, Problem};
+
+use super::answer;
+
+fn later(what: &str) -> Response {
+    answer::problem(&Problem::new(Code::NotYet, format!("{what} come with a later version of FactoryWager")))
+}
+
+pub(super) async fn reports() -> Response {
+    later("reports")
+}
+
+pub(super) async fn metrics() -> Response {
+    later("custom metrics over HTTP")
+}
+
+pub(super) async fn kpis() -> Response {
+    later("KPIs")
+}
+
+pub(super) async fn releases() -> Response {
+    later("releases")
+}
+
+pub(super) async fn flags() -> Response {
+    later("flags")
+}
+
+pub(super) async fn ofrep() -> Response {
+    later("OpenFeature evaluations")
+}
