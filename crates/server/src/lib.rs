@@ -1,1 +1,11 @@
-//! (being built)
+//! Composition root: opens the store, starts core, proxies and the HTTP API, and stops them in order.
+//!
+//! Start at `serve.rs`. `http/` is the API over `fw_runtime::Handle`; nothing in it decides anything.
+
+mod auth;
+pub mod http;
+mod proxy_loop;
+mod serve;
+
+pub use auth::{BindError, check_bind};
+pub use serve::{ServeError, ServeOptions, Server, StoreChoice};

@@ -24,7 +24,7 @@ pub(crate) fn run(cli: Cli, out: &mut Out) -> Result<(), Failure> {
     let global = cli.global;
     match cli.command {
         Command::Demo(args) => demo::run(&args, out),
-        Command::Serve(args) => serve::run(args, out),
+        Command::Serve(args) => serve::run(args),
         Command::Proxy(args) => proxy::run(args),
         Command::Rollout(args) => {
             logging::init("warn");

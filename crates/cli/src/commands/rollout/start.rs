@@ -11,13 +11,15 @@ use tokio::time::{Instant, sleep};
 
 use super::{outcome, status_of};
 use crate::args::{Global, StartArgs};
-use crate::client::{Client, ClientError, Follower, From, escape};
-use crate::commands::named_server;
+use crate::client::{Address, Client, ClientError, Follower, From, escape};
+use crate::commands::{env_token, named_server};
 use crate::failure::Failure;
 use crate::output::{Moment, Out, Paint, event_line, one_line, say, status_word, waiting_words};
 
 /// How often an unconfirmed start is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
+/// Where a server that runs first keeps its events.
+const STORE_PATH: &str = ".factory-wager/state.db";
 /// Longest wait for the first split to be confirmed.
 const CONFIRM_MAX: Duration = Duration::from_secs(60);
 
@@ -29,11 +31,37 @@ pub(super) async fn run(
 ) -> Result<(), Failure> {
     let service = config::load_file(&args.config, args.env.as_deref())?;
     check_name(args.name.as_deref(), &service)?;
+    match begin(client, &service, args.wait, out).await {
+        Err(Begin::Nobody(_)) if named_server(global).is_none() => serve_first(service, args.wait, out).await,
+        Err(Begin::Nobody(error)) => Err(error.into()),
+        Err(Begin::Failed(failure)) => Err(failure),
+        Ok(()) => Ok(()),
+    }
+}
+
+/// Why a rollout was not begun, or did not end well.
+enum Begin {
+    /// Nothing listens.
+    Nobody(ClientError),
+    /// Anything else.
+    Failed(Failure),
+}
+
+impl<E: Into<Failure>> std::convert::From<E> for Begin {
+    fn from(error: E) -> Begin {
+        Begin::Failed(error.into())
+    }
+}
+
+async fn begin(
+    client: &Client,
+    service: &ServiceConfig,
+    wait_for_end: bool,
+    out: &mut Out,
+) -> Result<(), Begin> {
     let key = uuid::Uuid::new_v4().to_string();
-    let answer = match client.post("/api/v1/rollouts", &body(&service), Some(&key)).await {
-        Err(nobody @ ClientError::Unreachable { refused: true, .. }) if named_server(global).is_none() => {
-            return serve_first(nobody, &args);
-        }
+    let answer = match client.post("/api/v1/rollouts", &body(service), Some(&key)).await {
+        Err(nobody @ ClientError::Unreachable { refused: true, .. }) => return Err(Begin::Nobody(nobody)),
         other => other?,
     };
     let begun = status_of(&answer)?;
@@ -41,18 +69,35 @@ pub(super) async fn run(
     let run = run.ok_or_else(|| ClientError::Protocol("the server began something without a name".into()))?;
     say(&format!("{run}: {} → {} begins", service.plan.stable.version, service.plan.canary.version));
     let confirmed = confirmed(client, &run, answer).await?;
-    if !args.wait {
-        return print(&confirmed, out);
+    if !wait_for_end {
+        return Ok(print(&confirmed, out)?);
     }
     if !out.is_json() {
         print(&confirmed, out)?;
     }
-    wait(client, &run, out).await
+    Ok(wait(client, &run, out).await?)
 }
 
-/// Nothing listens and no server was named: run one in the foreground first (contract section 2).
-fn serve_first(nobody: ClientError, _args: &StartArgs) -> Result<(), Failure> {
-    Err(nobody.into())
+/// Nothing listens and no server was named: run one in the foreground first (contract section 2),
+/// begin, and go on serving until a signal, or with `--wait` until the end of the rollout.
+async fn serve_first(service: ServiceConfig, wait_for_end: bool, out: &mut Out) -> Result<(), Failure> {
+    let stopped =
+        crate::stop::on_signal().map_err(|e| Failure::Failed(format!("signals can't be had: {e}")))?;
+    say("nothing listens yet, so a server runs here now; end it with Ctrl-C");
+    let store = fw_server::StoreChoice::Sqlite(STORE_PATH.into());
+    let options = fw_server::ServeOptions { configs: vec![service.clone()], listen: None, store };
+    let server = crate::commands::serve::start(options).await?;
+    let address = Address::parse(&format!("http://{}", server.addr())).map_err(Failure::Usage)?;
+    let client = Client::new(address, env_token().as_deref()).map_err(Failure::Usage)?;
+    let begun = begin(&client, &service, wait_for_end, out).await.map_err(|e| match e {
+        Begin::Nobody(error) => error.into(),
+        Begin::Failed(failure) => failure,
+    });
+    if begun.is_ok() && !wait_for_end {
+        stopped.await;
+    }
+    server.stop().await;
+    begun
 }
 
 /// A NAME on the command line must be what the config describes: the service, or service@region.

@@ -1,0 +1,264 @@
+//! `fw serve`: the store, the core, the proxies and the API, started in order and stopped in order.
+//!
+//! Listeners open at once with the last split; nothing is moved by starting. On the way down the
+//! proxies finish requests in flight, report once more, and the core commits what it has.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use fw_model::ServiceKey;
+use fw_model::plan::RouterKind;
+use fw_proxy::{ForcedVariant, Limits, Proxy, ProxySettings, Timeouts, TlsSettings};
+use fw_runtime::config::ServiceConfig;
+use fw_runtime::{Handle, ServiceDef, SystemClock};
+use fw_store::{MemoryLog, RolloutLog, SqliteLog};
+use tokio::net::TcpListener;
+use tokio::sync::{oneshot, watch};
+use tokio::task::JoinHandle;
+
+use crate::http::{self, App, HttpSettings};
+use crate::{BindError, check_bind, proxy_loop};
+
+/// Listen address where nothing else is said.
+const LISTEN_DEFAULT: ([u8; 4], u16) = ([127, 0, 0, 1], 3002);
+/// How long requests in flight may take when stopping.
+const DRAIN_GRACE: Duration = Duration::from_secs(30);
+
+/// Where events are kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StoreChoice {
+    /// Gone with the process; for demos and tests.
+    Memory,
+    /// A SQLite database file.
+    Sqlite(PathBuf),
+}
+
+/// What a server is started with.
+#[derive(Debug, Clone)]
+pub struct ServeOptions {
+    /// One for each service.
+    pub configs: Vec<ServiceConfig>,
+    /// Where the API listens; none = the config's port on loopback, else 127.0.0.1:3002.
+    pub listen: Option<SocketAddr>,
+    /// Where events are kept.
+    pub store: StoreChoice,
+}
+
+/// A server could not be started. Nothing is left behind.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The address needs tokens.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// The API's address can't be listened on.
+    #[error(
+        "the API cannot listen on {addr}: {source} (is another server running there? choose another --listen)"
+    )]
+    Listen {
+        /// Which.
+        addr: SocketAddr,
+        /// The system's answer.
+        source: std::io::Error,
+    },
+    /// The store can't be opened.
+    #[error(transparent)]
+    Store(#[from] fw_store::Error),
+    /// The log and the configs don't fit.
+    #[error(transparent)]
+    Boot(#[from] fw_runtime::BootError),
+    /// A proxy can't be started.
+    #[error("the proxy of {key}: {source}")]
+    Proxy {
+        /// Of which service.
+        key: ServiceKey,
+        /// Why.
+        source: fw_proxy::StartError,
+    },
+}
+
+/// A running server.
+pub struct Server {
+    /// The way to the core.
+    pub handle: Handle,
+    addr: SocketAddr,
+    proxies: Vec<(ServiceKey, Arc<Proxy>)>,
+    loops: Vec<JoinHandle<()>>,
+    stop_loops: watch::Sender<bool>,
+    stop_http: oneshot::Sender<()>,
+    http: JoinHandle<()>,
+}
+
+impl Server {
+    /// Starts everything; listening and ready on return.
+    ///
+    /// # Errors
+    /// [`ServeError`]; nothing is left running.
+    pub async fn start(options: ServeOptions) -> Result<Server, ServeError> {
+        let addr = listen_addr(&options);
+        let settings = http_settings(&options);
+        check_bind(addr, &settings.tokens)?;
+        let listener = TcpListener::bind(addr).await.map_err(|source| ServeError::Listen { addr, source })?;
+        let addr = listener.local_addr().unwrap_or(addr);
+        let log: Arc<dyn RolloutLog> = match &options.store {
+            StoreChoice::Memory => Arc::new(MemoryLog::new()),
+            StoreChoice::Sqlite(path) => Arc::new(open_sqlite(path)?),
+        };
+        let defs = options.configs.iter().map(|c| ServiceDef { plan: c.plan.clone() }).collect();
+        let bits =
+            Box::new(|| uuid::Uuid::new_v4().as_u128() ^ uuid::Uuid::new_v4().as_u128().rotate_left(64));
+        let handle = Handle::start_core(log, Arc::new(SystemClock), bits, defs)?;
+        let (stop_loops, stopping) = watch::channel(false);
+        let (mut proxies, mut loops) = (vec![], vec![]);
+        for config in options.configs.iter().filter(|c| c.plan.router == RouterKind::Proxy) {
+            let key = config.plan.key.clone();
+            let proxy = start_proxy(config, &handle).await?;
+            let Ok(split) = handle.split(&key) else { continue };
+            loops.push(tokio::spawn(proxy_loop::run(
+                proxy.clone(),
+                key.clone(),
+                handle.clone(),
+                split,
+                stopping.clone(),
+            )));
+            proxies.push((key, proxy));
+        }
+        let ready = Arc::new(AtomicBool::new(true));
+        let app = App::new(handle.clone(), settings, ready.clone(), proxy_metrics(&proxies));
+        let (stop_http, stopped) = oneshot::channel::<()>();
+        let router = http::router(app);
+        let http = tokio::spawn(async move {
+            let told = async {
+                let _ = stopped.await;
+                ready.store(false, Ordering::Release);
+            };
+            let _ = http::serve(listener, router, told).await;
+        });
+        Ok(Server { handle, addr, proxies, loops, stop_loops, stop_http, http })
+    }
+
+    /// Where the API listens.
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// Where the proxies listen.
+    pub fn proxy_addrs(&self) -> Vec<(ServiceKey, SocketAddr)> {
+        self.proxies.iter().map(|(key, proxy)| (key.clone(), proxy.local_addr())).collect()
+    }
+
+    /// Stops: requests in flight end, the last counts are reported and committed, then the API goes.
+    pub async fn stop(self) {
+        for (key, proxy) in &self.proxies {
+            let drained = proxy.shutdown(DRAIN_GRACE).await;
+            if drained.aborted > 0 {
+                tracing::warn!(target: "fw_server", service = %key, aborted = drained.aborted, "connections were cut off");
+            }
+        }
+        self.stop_loops.send_replace(true);
+        for running in self.loops {
+            let _ = running.await;
+        }
+        self.handle.stop().await;
+        let _ = self.stop_http.send(());
+        let _ = self.http.await;
+    }
+}
+
+fn listen_addr(options: &ServeOptions) -> SocketAddr {
+    let port = options.configs.iter().find_map(|c| c.server.port);
+    options.listen.unwrap_or_else(|| SocketAddr::from((LISTEN_DEFAULT.0, port.unwrap_or(LISTEN_DEFAULT.1))))
+}
+
+fn http_settings(options: &ServeOptions) -> HttpSettings {
+    let servers = || options.configs.iter().map(|c| &c.server);
+    HttpSettings {
+        sse_enabled: servers().all(|s| s.sse_enabled),
+        tokens: servers().flat_map(|s| s.tokens.clone()).collect(),
+        hosts: servers().flat_map(|s| s.hosts.clone()).collect(),
+    }
+}
+
+fn open_sqlite(path: &Path) -> Result<SqliteLog, fw_store::Error> {
+    if let Some(folder) = path.parent().filter(|p| !p.as_os_str().is_empty()) {
+        // If it can't be made, opening the database says what is wrong with the path.
+        let _ = std::fs::create_dir_all(folder);
+    }
+    SqliteLog::open(path)
+}
+
+async fn start_proxy(config: &ServiceConfig, handle: &Handle) -> Result<Arc<Proxy>, ServeError> {
+    let key = config.plan.key.clone();
+    let split = handle.split(&key).map(|split| split.borrow().as_ref().clone());
+    let split = split.map_err(|refusal| ServeError::Proxy {
+        key: key.clone(),
+        source: fw_proxy::StartError::Split(refusal.to_string()),
+    })?;
+    let proxy = Proxy::start(proxy_settings(config), split).await;
+    proxy.map(Arc::new).map_err(|source| ServeError::Proxy { key, source })
+}
+
+/// The proxy's settings of a config.
+fn proxy_settings(config: &ServiceConfig) -> ProxySettings {
+    let traffic = &config.traffic;
+    let (l, t) = (&traffic.limits, &traffic.timeouts);
+    let defaults = ProxySettings::default();
+    ProxySettings {
+        listen: traffic.listen.unwrap_or(defaults.listen),
+        tls: traffic
+            .tls
+            .as_ref()
+            .map(|files| TlsSettings { cert: files.cert.clone(), key: files.key.clone() }),
+        upstream_ca: traffic.upstream_ca.clone(),
+        workers: traffic.workers,
+        limits: Limits {
+            header_bytes_max: l.header_bytes_max,
+            header_count_max: l.header_count_max,
+            uri_bytes_max: l.uri_bytes_max,
+            body_bytes_max: l.body_bytes_max,
+            connections_max: l.connections_max,
+            idle_upstream_max: l.idle_upstream_max,
+        },
+        timeouts: Timeouts {
+            header_read: t.header_read,
+            connect: t.connect,
+            response_head: t.response_head,
+            idle_keep_alive: t.idle_keep_alive,
+            idle_upstream: t.idle_upstream,
+            upgrade_idle: t.upgrade_idle,
+            body_idle: t.body_idle,
+        },
+        forced_variant: traffic
+            .forced_variant_header
+            .clone()
+            .map(|header| ForcedVariant { header, token: None }),
+        region: config.plan.key.region.clone(),
+        expose_variant: traffic.expose_variant,
+    }
+}
+
+fn proxy_metrics(proxies: &[(ServiceKey, Arc<Proxy>)]) -> http::ExtraMetrics {
+    let proxies = proxies.to_vec();
+    Arc::new(move |out: &mut String| {
+        use std::fmt::Write;
+        if proxies.is_empty() {
+            return;
+        }
+        let _ = writeln!(
+            out,
+            "# HELP fw_proxy_connections Connections open now.\n# TYPE fw_proxy_connections gauge"
+        );
+        for (key, proxy) in &proxies {
+            let _ = writeln!(out, "fw_proxy_connections{{service=\"{key}\"}} {}", proxy.stats().connections);
+        }
+        let _ = writeln!(
+            out,
+            "# HELP fw_proxy_accepted_total Connections accepted.\n# TYPE fw_proxy_accepted_total counter"
+        );
+        for (key, proxy) in &proxies {
+            let _ = writeln!(out, "fw_proxy_accepted_total{{service=\"{key}\"}} {}", proxy.stats().accepted);
+        }
+    })
+}
