@@ -63,6 +63,12 @@ codes! {
     StableMismatch = "stable_mismatch", 409, "The stable version is not the one that runs";
     /// The same idempotency key with another request.
     IdempotencyMismatch = "idempotency_mismatch", 422, "That Idempotency-Key was used for another request";
+    /// The body took too long to arrive.
+    RequestTimeout = "request_timeout", 408, "The request took too long to arrive";
+    /// Request target over its limit.
+    UriTooLong = "uri_too_long", 414, "The request target is too long";
+    /// Header section over its limit.
+    HeadersTooLarge = "headers_too_large", 431, "The request's headers are too large";
     /// Body over its limit.
     TooLarge = "too_large", 413, "The body is too large";
     /// Not `application/json`.
@@ -71,6 +77,8 @@ codes! {
     NotYet = "not_yet_available", 501, "Not available in this version";
     /// The store refused; nothing was changed.
     StoreFailed = "store_failed", 503, "The event log could not be written";
+    /// The log is not replayed yet, or the server is stopping.
+    NotReady = "not_ready", 503, "The server is not ready";
     /// Too much at once.
     Busy = "busy", 503, "The server is busy";
     /// A bug; the log has more.
