@@ -12,6 +12,8 @@ mod plant;
 #[cfg(test)]
 mod properties;
 pub mod rollout;
+#[cfg(test)]
+mod scenarios;
 
 pub use rollout::{
     Actor, Effect, EffectId, Event, Look, Notice, Rejection, Report, Rollout, Started, Status, Target,

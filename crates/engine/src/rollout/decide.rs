@@ -5,10 +5,11 @@
 
 use std::time::Duration;
 
+use fw_model::Timestamp;
 use fw_model::plan::{OnInconclusive, OnNoSafeTarget, OnSharedBreach};
 
 use super::look::HARM_TRIGGERS;
-use super::sources::Planes;
+use super::sources::{Planes, SILENT_AFTER};
 use super::{Rollout, Status, Trigger, WaitingKind, health_of};
 use crate::analysis::{Judgement, Strength, Verdict};
 use crate::plant::{self, Bug};
@@ -96,7 +97,7 @@ pub(super) fn standoff(rollout: &Rollout, judgement: &Judgement) -> Option<&'sta
 }
 
 /// What to do now.
-pub(super) fn decide(rollout: &Rollout, judgement: &Judgement, planes: &Planes) -> Decision {
+pub(super) fn decide(rollout: &Rollout, judgement: &Judgement, planes: &Planes, now: Timestamp) -> Decision {
     if rollout.quarantine.is_some() {
         return Decision::Stay;
     }
@@ -106,7 +107,7 @@ pub(super) fn decide(rollout: &Rollout, judgement: &Judgement, planes: &Planes) 
     if rollout.status != Status::Running {
         return Decision::Stay;
     }
-    let mut reasons = reasons(rollout, judgement, planes);
+    let mut reasons = reasons(rollout, judgement, planes, now);
     if plant::has(Bug::AdvanceUnproven) {
         reasons.retain(|r| r.kind != WaitingKind::Evidence);
     }
@@ -159,14 +160,19 @@ fn past_max_duration(rollout: &Rollout, judgement: &Judgement, reasons: &[Reason
 }
 
 /// Why a running phase does not end. Empty = it ends now.
-pub(super) fn reasons(rollout: &Rollout, judgement: &Judgement, planes: &Planes) -> Vec<Reason> {
+pub(super) fn reasons(
+    rollout: &Rollout,
+    judgement: &Judgement,
+    planes: &Planes,
+    now: Timestamp,
+) -> Vec<Reason> {
     if let Some(why) = &rollout.quarantine {
         let text = format!(
             "quarantined: {why}; traffic stays where it is until a person resumes, advances, rolls back or aborts"
         );
         return vec![Reason::new(WaitingKind::Person, text)];
     }
-    let mut reasons = blocked(rollout, judgement, planes);
+    let mut reasons = blocked(rollout, judgement, planes, now);
     if let Some(left) = time_left(rollout) {
         let eta = reasons.is_empty().then_some(left.eta).flatten();
         reasons.push(Reason { eta, ..left });
@@ -197,7 +203,7 @@ pub(super) fn open(rollout: &Rollout, judgement: &Judgement) -> Vec<Reason> {
 }
 
 /// What keeps a phase from being judged, whatever its time.
-fn blocked(rollout: &Rollout, judgement: &Judgement, planes: &Planes) -> Vec<Reason> {
+fn blocked(rollout: &Rollout, judgement: &Judgement, planes: &Planes, now: Timestamp) -> Vec<Reason> {
     let mut reasons = vec![];
     if planes.live == 0 {
         let text = "no data plane reports: is the proxy (or the application with the SDK) running?";
@@ -205,7 +211,7 @@ fn blocked(rollout: &Rollout, judgement: &Judgement, planes: &Planes) -> Vec<Rea
     } else if !planes.silent.is_empty() {
         let text = format!("no report for 3 s from {}", planes.silent.join(", "));
         reasons.push(Reason::new(WaitingKind::Source, text));
-    } else if !rollout.confirmed {
+    } else if !rollout.confirmed && !is_ordinary_delay(rollout, now) {
         let text = format!("epoch {} is not yet confirmed by {}", rollout.epoch.0, planes.behind.join(", "));
         reasons.push(Reason::new(WaitingKind::Router, text));
     }
@@ -216,6 +222,13 @@ fn blocked(rollout: &Rollout, judgement: &Judgement, planes: &Planes) -> Vec<Rea
         reasons.push(Reason::new(WaitingKind::Person, text));
     }
     reasons
+}
+
+/// Whether data planes may just not have heard of the split yet: no hold, though the clock stands still for
+/// it. Never once the phase's time is over, for then nothing else would keep it from advancing.
+fn is_ordinary_delay(rollout: &Rollout, now: Timestamp) -> bool {
+    let entered = rollout.entered_at;
+    now >= entered && now.since(entered) < SILENT_AFTER && time_left(rollout).is_some()
 }
 
 /// What must still be shown once the time is over.

@@ -53,7 +53,8 @@ pub enum Notice {
         /// The canary in this phase.
         canary: Box<Counts>,
     },
-    /// The phase can't end or can't be judged; `Report::waiting_on` says why.
+    /// The phase can't end or can't be judged; `Report::waiting_on` says why. The hold ends with
+    /// `Released`, or with whatever leaves the phase.
     Held,
     /// A hold is over.
     Released {

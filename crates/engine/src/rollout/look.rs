@@ -107,7 +107,7 @@ fn act(draft: &mut Draft, planes: &Planes) {
             draft.publish(Notice::RiskAlert { trigger, value, limit, text });
         }
     }
-    let decision = decide::decide(&draft.next, &judgement, planes);
+    let decision = decide::decide(&draft.next, &judgement, planes, draft.now);
     draft.judged = Some(judgement);
     match decision {
         Decision::Stay => {}

@@ -14,12 +14,14 @@ pub(super) struct Draft {
     pub(super) material: bool,
     /// What the observations say, while it holds: entering a phase or an attempt forgets it.
     pub(super) judged: Option<Judgement>,
+    /// Whether this step began a visit: what data planes confirmed was another epoch then.
+    entered: bool,
     effects: Vec<(EffectId, Effect)>,
 }
 
 impl Draft {
     pub(super) fn new(rollout: &Rollout, now: Timestamp) -> Draft {
-        Draft { next: rollout.clone(), now, material: false, judged: None, effects: vec![] }
+        Draft { next: rollout.clone(), now, material: false, judged: None, entered: false, effects: vec![] }
     }
 
     pub(super) fn emit(&mut self, effect: Effect) {
@@ -57,6 +59,7 @@ impl Draft {
         next.waiting.clear();
         next.analysis.enter_phase();
         self.judged = None;
+        self.entered = true;
         let effect = Effect::SetSplit { epoch: next.epoch, canary: weight };
         self.emit(effect);
     }
@@ -110,6 +113,7 @@ impl Draft {
 
     /// Explains how it stands and closes the draft.
     pub(super) fn finish(mut self, planes: Option<&Planes>) -> Transition {
+        let planes = planes.filter(|_| !self.entered);
         let report = report::explain(&self.next, planes, self.judged.take(), self.now);
         self.settle_hold(&report);
         self.next.waiting.clone_from(&report.waiting_on);

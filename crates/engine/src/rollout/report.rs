@@ -116,11 +116,12 @@ pub(super) fn explain(
         } else {
             rollout.live.iter().map(ToString::to_string).collect()
         },
+        falling: vec![],
     };
     let planes = planes.unwrap_or(&assumed);
     let reasons = match rollout.status {
         Status::Pending => pending(rollout, planes),
-        Status::Running => running(rollout, &judgement, planes),
+        Status::Running => running(rollout, &judgement, planes, now),
         Status::Paused => vec![Reason::new(WaitingKind::Person, "paused: resume, advance or roll back")],
         Status::RollingBack => vec![moving_back(rollout, planes)],
         Status::RolledBack if rollout.is_watched() => {
@@ -144,8 +145,8 @@ pub(super) fn explain(
 }
 
 /// Why it runs on in this phase; after a command everything may be answered, and the next look acts on it.
-fn running(rollout: &Rollout, judgement: &Judgement, planes: &Planes) -> Vec<Reason> {
-    let mut reasons = decide::reasons(rollout, judgement, planes);
+fn running(rollout: &Rollout, judgement: &Judgement, planes: &Planes, now: Timestamp) -> Vec<Reason> {
+    let mut reasons = decide::reasons(rollout, judgement, planes, now);
     if reasons.is_empty() {
         reasons.push(Reason::new(WaitingKind::Duration, "nothing more: the next look advances it"));
     }
@@ -165,7 +166,9 @@ fn pending(rollout: &Rollout, planes: &Planes) -> Vec<Reason> {
 }
 
 fn moving_back(rollout: &Rollout, planes: &Planes) -> Reason {
-    let who = if planes.behind.is_empty() { "the next look".to_owned() } else { planes.behind.join(", ") };
+    let mut who = planes.behind.clone();
+    who.extend(planes.falling.iter().map(|name| format!("{name} (silent; for at most 10 s)")));
+    let who = if who.is_empty() { "the next look".to_owned() } else { who.join(", ") };
     Reason::new(
         WaitingKind::Router,
         format!("traffic is moving back (epoch {}); waiting for {who}", rollout.epoch.0),

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use super::SourceSeen;
-use crate::rollout::{Moving, Rollout};
+use crate::rollout::{Moving, Rollout, Status};
 
 /// A data plane that reported within this time is live.
 pub const LIVE_FOR: Duration = Duration::from_secs(5);
@@ -35,6 +35,8 @@ pub(super) struct Planes {
     pub(super) silent: Vec<String>,
     /// Live ones that have not confirmed the rollout's epoch.
     pub(super) behind: Vec<String>,
+    /// Those that fell silent during the rollback and are still waited for.
+    pub(super) falling: Vec<String>,
 }
 
 impl Planes {
@@ -46,6 +48,7 @@ impl Planes {
             live: live().count(),
             silent: names(&|s| s.is_silent()),
             behind: names(&|s| s.confirmed < rollout.epoch),
+            falling: falling(rollout, sources),
         }
     }
 
@@ -53,6 +56,14 @@ impl Planes {
     pub(super) fn all_confirmed(&self) -> bool {
         self.live > 0 && self.behind.is_empty()
     }
+}
+
+fn falling(rollout: &Rollout, sources: &[SourceSeen]) -> Vec<String> {
+    let Some(moving) = rollout.moving.as_ref().filter(|_| rollout.status == Status::RollingBack) else {
+        return vec![];
+    };
+    let waited = |s: &&SourceSeen| !s.is_live() && stand(rollout, moving, s) == Stand::Awaited;
+    sources.iter().filter(waited).map(|s| s.id.to_string()).collect()
 }
 
 /// How a rollback stands with one data plane.
