@@ -1,0 +1,13 @@
+//! The product from outside: the real `fw`, real upstreams, real sockets.
+//!
+//! Each test starts what it needs on free ports in a folder of its own, and everything ends with
+//! it. Timing is never asserted tighter than what the contract promises to users.
+
+#![allow(clippy::unwrap_used)] // Helpers of a test may fail it.
+
+mod heavy_crash;
+mod heavy_rollback;
+mod heavy_shares;
+mod heavy_steer;
+mod upstream;
+mod world;
