@@ -1,12 +1,16 @@
-//! Who may do what: tokens with roles, and the rules that keep web pages of others out.
+//! Who may do what: tokens with roles.
 //!
 //! Without tokens only loopback is served, and everybody there may do everything. With tokens every
-//! request names one; roles deny by default. Tokens are compared by SHA-256 in constant time and
-//! never logged.
+//! request but the probes names one, and what a request needs follows from its method and path in one
+//! place ([`need_of`]), so that a new route is closed until somebody opens it. Tokens are known by
+//! their SHA-256, compared in constant time, and never logged.
+//!
+//! Which hosts and pages may talk to this server is in `http/origin.rs`.
 
 use std::net::SocketAddr;
+use std::sync::OnceLock;
 
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, Method, header};
 use fw_api::{Code, Problem};
 use fw_runtime::config::{Role, TokenConfig};
 use sha2::{Digest, Sha256};
@@ -14,11 +18,11 @@ use sha2::{Digest, Sha256};
 /// What a request wants to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Need {
-    /// Read.
+    /// Read: viewer, operator or approver.
     View,
-    /// Start and steer rollouts.
+    /// Start and steer rollouts: operator.
     Operate,
-    /// Report observations; follow splits.
+    /// Report observations and metrics, follow splits: reporter.
     Report,
 }
 
@@ -40,37 +44,63 @@ pub fn check_bind(addr: SocketAddr, tokens: &[TokenConfig]) -> Result<(), BindEr
     if addr.ip().is_loopback() || !tokens.is_empty() { Ok(()) } else { Err(BindError { addr }) }
 }
 
-/// The actor of a request that may do what it wants.
+/// What a request needs; none for the probes, which say nothing about rollouts.
+///
+/// Everything that is not named here needs a viewer to read and an operator for all else.
+pub(crate) fn need_of(method: &Method, path: &str) -> Option<Need> {
+    let reads = matches!(*method, Method::GET | Method::HEAD);
+    let of_service = path.strip_prefix("/api/v1/services/").and_then(|rest| rest.split_once('/'));
+    match (path, of_service.map(|(_, rest)| rest)) {
+        ("/healthz" | "/readyz", _) if reads => None,
+        (_, Some("split")) if reads => Some(Need::Report),
+        (_, Some("observations" | "metrics")) if !reads => Some(Need::Report),
+        // An evaluation of flags is a read, although it is sent as a POST.
+        _ if path.starts_with("/ofrep/v1/evaluate/") => Some(Need::View),
+        _ if reads => Some(Need::View),
+        _ => Some(Need::Operate),
+    }
+}
+
+/// The actor of a request that may do what it wants: the token's name, or `local:USER` without tokens.
+///
+/// # Errors
+/// 401 without a known token; 403 names the role that is missing.
 pub(crate) fn actor(tokens: &[TokenConfig], headers: &HeaderMap, need: Need) -> Result<String, Problem> {
     if tokens.is_empty() {
-        return Ok(local_actor());
+        return Ok(local_actor().to_owned());
     }
-    let given = headers
-        .get(header::AUTHORIZATION)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.split_once(' '))
-        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
-        .map(|(_, token)| token.trim());
-    let Some(given) = given else {
-        return Err(Problem::new(
-            Code::Unauthorized,
-            "send Authorization: Bearer TOKEN (fw reads it from $FW_TOKEN)",
-        ));
-    };
+    let given = bearer(headers).ok_or_else(|| {
+        Problem::new(Code::Unauthorized, "send Authorization: Bearer TOKEN (fw reads it from $FW_TOKEN)")
+    })?;
     let digest = hex(&Sha256::digest(given.as_bytes()));
-    let token = tokens
-        .iter()
-        .fold(None, |found, token| if same(&token.sha256, &digest) { Some(token) } else { found });
-    let Some(token) = token else {
-        return Err(Problem::new(Code::Unauthorized, "no token of the config matches"));
-    };
-    let needed = roles_for(need);
-    if token.roles.iter().any(|role| needed.contains(role)) {
+    // Every token is compared, so that the time does not tell which one came close.
+    let matching = |found, token| if same(&token_digest(token), &digest) { Some(token) } else { found };
+    let token = tokens.iter().fold(None, matching);
+    let token = token.ok_or_else(|| {
+        Problem::new(Code::Unauthorized, "no token of the config matches: fw token new makes one")
+    })?;
+    let roles = roles_for(need);
+    if token.roles.iter().any(|role| roles.contains(role)) {
         return Ok(token.name.clone());
     }
-    let names: Vec<&str> = needed.iter().map(|role| role.as_str()).collect();
+    let names: Vec<&str> = roles.iter().map(|role| role.as_str()).collect();
     let text = format!("the token {:?} lacks the role {}", token.name, names.join(" or "));
     Err(Problem::new(Code::Forbidden, text))
+}
+
+fn token_digest(token: &TokenConfig) -> String {
+    token.sha256.to_ascii_lowercase()
+}
+
+/// The credential of a single `Authorization: Bearer`.
+///
+/// Source: RFC 6750 section 2.1.
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let (value, None) = (values.next()?, values.next()) else { return None };
+    let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
+    let token = token.trim();
+    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
 }
 
 fn roles_for(need: Need) -> &'static [Role] {
@@ -81,10 +111,20 @@ fn roles_for(need: Need) -> &'static [Role] {
     }
 }
 
-fn local_actor() -> String {
-    let user =
-        std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).unwrap_or_else(|_| "unknown".into());
-    format!("local:{user}")
+/// `local:USER`, by the name of the user who runs the server, else by the number.
+fn local_actor() -> &'static str {
+    static ACTOR: OnceLock<String> = OnceLock::new();
+    ACTOR.get_or_init(|| {
+        let named = |key| std::env::var(key).ok().filter(|name| !name.is_empty());
+        let user = named("USER").or_else(|| named("LOGNAME")).or_else(uid);
+        format!("local:{}", user.unwrap_or_else(|| "unknown".into()))
+    })
+}
+
+/// The owner of this process, where the system has `/proc`.
+fn uid() -> Option<String> {
+    use std::os::unix::fs::MetadataExt;
+    std::fs::metadata("/proc/self").ok().map(|own| own.uid().to_string())
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -93,55 +133,21 @@ fn hex(bytes: &[u8]) -> String {
 
 /// Compares without telling by its time where the first difference is.
 fn same(a: &str, b: &str) -> bool {
-    a.len() == b.len() && a.bytes().zip(b.bytes()).fold(0, |d, (x, y)| d | (x.to_ascii_lowercase() ^ y)) == 0
-}
-
-/// Host and Origin must be this machine's loopback or listed; else any web page could read or move things.
-pub(crate) fn own_origin(
-    headers: &HeaderMap,
-    uri_host: Option<&str>,
-    listed: &[String],
-) -> Result<(), Problem> {
-    let foreign = |what: &str, value: &str| {
-        let text = format!("{what} {value:?} is neither loopback nor listed: add it to auth.hosts");
-        Problem::new(Code::ForeignOrigin, text)
-    };
-    let host = headers.get(header::HOST).map(|h| h.to_str().unwrap_or("?")).or(uri_host);
-    if let Some(host) = host.filter(|host| !allowed(host, listed)) {
-        return Err(foreign("Host", host));
-    }
-    if let Some(origin) = headers.get(header::ORIGIN) {
-        let origin = origin.to_str().unwrap_or("?");
-        let host = origin.split_once("://").map_or(origin, |(_, host)| host);
-        if !allowed(host, listed) {
-            return Err(foreign("Origin", origin));
-        }
-    }
-    Ok(())
-}
-
-fn allowed(host: &str, listed: &[String]) -> bool {
-    let name = match host.strip_prefix('[') {
-        Some(v6) => v6.split(']').next().unwrap_or(v6),
-        None => host.rsplit_once(':').map_or(host, |(name, _)| name),
-    };
-    let loopback = name.eq_ignore_ascii_case("localhost")
-        || name.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());
-    loopback || listed.iter().any(|own| own.eq_ignore_ascii_case(host) || own.eq_ignore_ascii_case(name))
+    a.len() == b.len() && a.bytes().zip(b.bytes()).fold(0, |d, (x, y)| d | (x ^ y)) == 0
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn headers(pairs: &[(header::HeaderName, &str)]) -> HeaderMap {
-        pairs.iter().map(|(name, value)| (name.clone(), value.parse().unwrap())).collect()
+    fn with(value: &str) -> HeaderMap {
+        [(header::AUTHORIZATION, value.parse().unwrap())].into_iter().collect()
     }
 
     fn token(name: &str, secret: &str, roles: &[Role]) -> TokenConfig {
         TokenConfig {
             name: name.into(),
-            sha256: hex(&Sha256::digest(secret.as_bytes())),
+            sha256: hex(&Sha256::digest(secret.as_bytes())).to_ascii_uppercase(),
             roles: roles.to_vec(),
         }
     }
@@ -149,36 +155,42 @@ mod tests {
     #[test]
     fn roles_deny_by_default_and_name_what_is_missing() {
         let tokens = [token("ci", "s1", &[Role::Operator]), token("eye", "s2", &[Role::Viewer])];
-        let with = |secret: &str| headers(&[(header::AUTHORIZATION, &format!("Bearer {secret}"))]);
-        assert_eq!(actor(&tokens, &with("s1"), Need::Operate).unwrap(), "ci");
-        assert_eq!(actor(&tokens, &with("s1"), Need::View).unwrap(), "ci");
-        let refused = actor(&tokens, &with("s2"), Need::Operate).unwrap_err();
+        assert_eq!(actor(&tokens, &with("Bearer s1"), Need::Operate).unwrap(), "ci");
+        assert_eq!(actor(&tokens, &with("bearer  s1"), Need::View).unwrap(), "ci");
+        let refused = actor(&tokens, &with("Bearer s2"), Need::Operate).unwrap_err();
         assert_eq!(refused.code, "forbidden");
         assert!(refused.detail.contains("operator"), "{}", refused.detail);
-        assert_eq!(actor(&tokens, &with("s1"), Need::Report).unwrap_err().code, "forbidden");
-        assert_eq!(actor(&tokens, &with("nope"), Need::View).unwrap_err().code, "unauthorized");
+        assert_eq!(actor(&tokens, &with("Bearer s1"), Need::Report).unwrap_err().code, "forbidden");
+    }
+
+    #[test]
+    fn what_is_no_known_token_is_unauthorized() {
+        let tokens = [token("ci", "s1", &[Role::Operator])];
+        for bad in ["Bearer nope", "Bearer", "Bearer ", "Basic s1", "s1", "Bearer s1x", "Bearer S1"] {
+            assert_eq!(actor(&tokens, &with(bad), Need::View).unwrap_err().code, "unauthorized", "{bad}");
+        }
         assert_eq!(actor(&tokens, &HeaderMap::new(), Need::View).unwrap_err().code, "unauthorized");
+        let mut twice = with("Bearer nope");
+        twice.append(header::AUTHORIZATION, "Bearer s1".parse().unwrap());
+        assert_eq!(actor(&tokens, &twice, Need::View).unwrap_err().code, "unauthorized");
         assert!(actor(&[], &HeaderMap::new(), Need::Operate).unwrap().starts_with("local:"));
     }
 
     #[test]
-    fn foreign_hosts_and_origins_are_refused() {
-        for good in ["127.0.0.1:3002", "localhost:3002", "[::1]:3002", "LOCALHOST"] {
-            assert!(own_origin(&headers(&[(header::HOST, good)]), None, &[]).is_ok(), "{good}");
-        }
-        for bad in ["evil.example", "127.0.0.1.evil.example:3002", "localhost.evil.example"] {
-            assert!(own_origin(&headers(&[(header::HOST, bad)]), None, &[]).is_err(), "{bad}");
-        }
-        let listed = ["fw.example".to_owned()];
-        let both = headers(&[(header::HOST, "fw.example:3002"), (header::ORIGIN, "https://fw.example")]);
-        assert!(own_origin(&both, None, &listed).is_ok());
-        let page = headers(&[(header::HOST, "127.0.0.1:3002"), (header::ORIGIN, "https://evil.example")]);
-        assert_eq!(own_origin(&page, None, &listed).unwrap_err().code, "foreign_origin");
+    fn what_nobody_named_is_closed() {
+        assert_eq!(need_of(&Method::GET, "/healthz"), None);
+        assert_eq!(need_of(&Method::POST, "/healthz"), Some(Need::Operate));
+        assert_eq!(need_of(&Method::GET, "/something/new"), Some(Need::View));
+        assert_eq!(need_of(&Method::POST, "/something/new"), Some(Need::Operate));
+        assert_eq!(need_of(&Method::DELETE, "/api/v1/services/a/split"), Some(Need::Operate));
+        assert_eq!(need_of(&Method::POST, "/api/v1/services/a/observations"), Some(Need::Report));
+        assert_eq!(need_of(&Method::POST, "/api/v1/services/a/other"), Some(Need::Operate));
     }
 
     #[test]
     fn only_loopback_is_bound_without_tokens() {
         assert!(check_bind("127.0.0.1:1".parse().unwrap(), &[]).is_ok());
+        assert!(check_bind("[::1]:1".parse().unwrap(), &[]).is_ok());
         assert!(check_bind("0.0.0.0:1".parse().unwrap(), &[]).is_err());
         assert!(check_bind("0.0.0.0:1".parse().unwrap(), &[token("a", "b", &[])]).is_ok());
     }

@@ -1,4 +1,4 @@
-//! Answers: JSON, and problems as RFC 9457.
+//! Answers: JSON, and refusals as RFC 9457 problem documents.
 
 use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -7,23 +7,28 @@ use fw_api::Problem;
 use fw_runtime::Refusal;
 use serde::Serialize;
 
-/// A refusal as an answer; 401 says how to identify, 405 and 503 stay plain.
+/// Seconds after which what was refused for lack of room or readiness may be tried again.
+const RETRY_AFTER: HeaderValue = HeaderValue::from_static("1");
+
+/// A refusal as an answer; a 401 says how to identify oneself, a 503 when to come back.
 pub(super) fn problem(problem: &Problem) -> Response {
-    let mut response = json_bytes(problem.status, serde_json::to_vec(problem).unwrap_or_default());
+    let mut response = json(problem.status, problem);
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(fw_api::problem::CONTENT_TYPE));
-    if problem.status == 401 {
-        headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"fw\""));
+    match problem.status {
+        401 => {
+            drop(headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"fw\"")))
+        }
+        503 => drop(headers.insert(header::RETRY_AFTER, RETRY_AFTER)),
+        _ => {}
     }
     response
 }
 
-/// A JSON answer.
+/// A JSON answer that nobody keeps: it is of the moment.
 pub(super) fn json<T: Serialize>(status: u16, value: &T) -> Response {
-    json_bytes(status, serde_json::to_vec(value).unwrap_or_default())
-}
-
-fn json_bytes(status: u16, bytes: Vec<u8>) -> Response {
+    // What is sent is made of strings, finite numbers and string keys, which always serialise.
+    let bytes = serde_json::to_vec(value).unwrap_or_default();
     let mut response = Response::new(Body::from(bytes));
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
@@ -32,18 +37,19 @@ fn json_bytes(status: u16, bytes: Vec<u8>) -> Response {
     response
 }
 
-/// Why a route did not do what was asked.
-pub(super) struct Refused(pub(super) Problem);
+/// Why a route did not do what was asked. Boxed: it is rare, and large beside an answer.
+#[derive(Debug)]
+pub(super) struct Refused(Box<Problem>);
 
 impl From<Problem> for Refused {
     fn from(problem: Problem) -> Refused {
-        Refused(problem)
+        Refused(Box::new(problem))
     }
 }
 
 impl From<Refusal> for Refused {
     fn from(refusal: Refusal) -> Refused {
-        Refused(Problem::from(&refusal))
+        Problem::from(&refusal).into()
     }
 }
 

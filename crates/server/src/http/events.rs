@@ -1,32 +1,27 @@
 //! `GET /events`: every published event, in order, none twice, also across restarts.
 //!
-//! Each client has a cursor, the id it has seen; a change of the newest id wakes it, and it reads on
-//! from its cursor: from frames kept in memory for the newest events, from the log for older ones.
-//! So there is no moment between catching up and following in which an event could be missed.
+//! A client that names the last event it has seen goes on after it; any other begins with an
+//! `initial_state`, which carries the id of the newest event, so that it can go on from there next time.
+//! An id that can't be gone on from (no longer kept, or of another log) is told by `gap: true`.
 
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use axum::Extension;
 use axum::extract::{RawQuery, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 use bytes::Bytes;
 use fw_api::events::EventBody;
-use fw_api::{Code, Problem};
-use fw_model::{RunId, ServiceKey};
-use fw_runtime::{Handle, Refusal};
-use fw_store::Published;
+use fw_api::{Code, Problem, StreamEvent};
+use fw_model::{Region, RunId, ServiceKey};
+use fw_runtime::Refusal;
 use serde::Deserialize;
+use tokio::sync::watch;
 
 use super::answer::Refused;
+use super::feed::{self, Feed, Rendered};
 use super::read::{Which, status_of};
 use super::{App, body, sse};
-use crate::auth::{self, Need};
-
-/// Frames kept in memory for all clients together.
-const RING_MAX: usize = 4096;
-/// Events read from the log at once.
-const PAGE: usize = 500;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -37,25 +32,11 @@ struct EventsQuery {
     last_event_id: Option<String>,
 }
 
-/// One event, rendered once for all clients.
-#[derive(Clone)]
-struct Rendered {
-    id: u64,
-    key: ServiceKey,
-    run: RunId,
-    frame: Bytes,
-}
-
-/// The newest frames, shared.
-pub(crate) struct Feed {
-    handle: Handle,
-    ring: Mutex<VecDeque<Rendered>>,
-}
-
 /// Which events a client wants.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 enum Filter {
     All,
+    Region(Region),
     Service(ServiceKey),
     Run(RunId),
 }
@@ -64,6 +45,7 @@ impl Filter {
     fn wants(&self, event: &Rendered) -> bool {
         match self {
             Filter::All => true,
+            Filter::Region(region) => event.key.region.as_ref() == Some(region),
             Filter::Service(key) => {
                 event.key.service == key.service && (key.region.is_none() || event.key.region == key.region)
             }
@@ -72,143 +54,169 @@ impl Filter {
     }
 }
 
-impl Feed {
-    pub(crate) fn new(handle: Handle) -> Feed {
-        Feed { handle, ring: Mutex::new(VecDeque::new()) }
-    }
-
-    /// Events after `id`, ascending; a page at most. Empty only when there is none.
-    async fn after(&self, id: u64) -> Result<Vec<Rendered>, Refusal> {
-        if let Some(found) = self.in_ring(id) {
-            return Ok(found);
-        }
-        let rows = self.handle.events_after(id, None, PAGE).await?;
-        let rendered: Vec<Rendered> = rows.into_iter().map(render).collect();
-        self.keep(&rendered);
-        Ok(rendered)
-    }
-
-    /// From memory, if it reaches back to `id` without a hole.
-    fn in_ring(&self, id: u64) -> Option<Vec<Rendered>> {
-        let ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
-        let (first, last) = (ring.front()?.id, ring.back()?.id);
-        if id + 1 < first || id >= last {
-            return None;
-        }
-        let skip = usize::try_from(id + 1 - first).ok()?;
-        Some(ring.iter().skip(skip).take(PAGE).cloned().collect())
-    }
-
-    /// Takes frames that follow the newest kept one.
-    fn keep(&self, events: &[Rendered]) {
-        let mut ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
-        for event in events {
-            let next = ring.back().map(|last| last.id + 1);
-            // A jump ahead: what is between is in the log, and the newest are what is asked for most.
-            if next.is_some_and(|next| event.id > next) {
-                ring.clear();
-            }
-            let next = ring.back().map(|last| last.id + 1);
-            if next.is_none_or(|next| next == event.id) {
-                if ring.len() == RING_MAX {
-                    ring.pop_front();
-                }
-                ring.push_back(event.clone());
-            }
-        }
-    }
-}
-
-fn render(row: Published) -> Rendered {
-    let frame = format!("id: {}\ndata: {}\n\n", row.id, row.data).into();
-    Rendered { id: row.id, key: row.key, run: row.run, frame }
-}
-
 pub(super) async fn events(
     State(app): State<App>,
     headers: HeaderMap,
     RawQuery(query): RawQuery,
+    closing: Option<Extension<sse::Closing>>,
 ) -> Result<Response, Refused> {
     if !app.settings.sse_enabled {
         return Err(Problem::new(Code::NotFound, "sseEnabled is false, so there is no event stream").into());
     }
-    auth::actor(&app.settings.tokens, &headers, Need::View)?;
     let query: EventsQuery = body::query(query.as_deref())?;
-    let filter = filter_of(&app, &query)?;
-    let asked =
-        headers.get("last-event-id").and_then(|v| v.to_str().ok()).map(str::to_owned).or(query.last_event_id);
-    let newest = app.handle.newest_event();
-    let last = *newest.borrow();
-    let asked = asked.and_then(|text| text.trim().parse::<u64>().ok()).filter(|id| *id <= last);
+    let asked = asked(&headers, query.last_event_id.as_deref());
+    let which = Which { rollout: query.rollout, region: query.region };
+    let filter = filter_of(&app, &which).await?;
+    // The newest id before the state: what is published in between is sent, and tells nothing wrong.
+    let last = *app.feed.newest().borrow();
+    let (cursor, first) = match begin(&app, asked, last).await? {
+        Begin::After(id) => (id, None),
+        Begin::Now { gap } => (last, Some(initial(&app, &which, last, gap).await?)),
+    };
+    let opening = sse::Opening {
+        limits: app.limits,
+        counters: app.feed.counters.clone(),
+        closing: closing.map(|Extension(closing)| closing),
+    };
+    let feed = app.feed.clone();
+    Ok(sse::stream(opening, move |out| follow(feed, cursor, filter, first, out)))
+}
+
+/// The last event the client has seen: what a browser sends when it comes back, else the query (a page
+/// that begins anew can't set a header). What is no number is no id of ours.
+fn asked(headers: &HeaderMap, query: Option<&str>) -> Option<u64> {
+    let header = headers.get("last-event-id").and_then(|value| value.to_str().ok());
+    header.into_iter().chain(query).find_map(|text| text.trim().parse().ok())
+}
+
+/// Where a stream begins.
+#[derive(Debug, PartialEq, Eq)]
+enum Begin {
+    /// After an event; 0 is before the first.
+    After(u64),
+    /// With the state.
+    Now { gap: bool },
+}
+
+async fn begin(app: &App, asked: Option<u64>, last: u64) -> Result<Begin, Refused> {
+    let Some(id) = asked else { return Ok(Begin::Now { gap: false }) };
     let kept = app.handle.events_kept().await?;
     let oldest = kept.map_or(last + 1, |(oldest, _)| oldest);
-    // An id whose successors are all kept is known; zero asks for all that is kept.
-    let known = asked.filter(|id| *id == 0 || id + 1 >= oldest);
-    let which = Which { rollout: query.rollout, region: query.region };
-    let first = match known {
-        Some(_) => None,
-        None => Some(initial(&app, &which, last, asked.is_some())?),
-    };
-    let cursor = known.unwrap_or(last);
-    let feed = app.feed.clone();
-    Ok(sse::stream(move |out| follow(feed, newest, cursor, filter, first, out)))
+    Ok(begin_after(id, oldest, last))
 }
 
-fn filter_of(app: &App, query: &EventsQuery) -> Result<Filter, Refused> {
-    let Some(name) = &query.rollout else { return Ok(Filter::All) };
-    let unknown = || Refusal::UnknownRollout(name.clone());
+/// Zero asks for all that is kept; any other id goes on if the one after it is kept or still to come.
+fn begin_after(id: u64, oldest: u64, last: u64) -> Begin {
+    if id == 0 || (id <= last && id + 1 >= oldest) { Begin::After(id) } else { Begin::Now { gap: true } }
+}
+
+async fn filter_of(app: &App, which: &Which) -> Result<Filter, Refused> {
+    let bad = |e: fw_model::IdError| Problem::new(Code::BadRequest, e.to_string());
+    let region = which.region.as_deref().map(Region::new).transpose().map_err(bad)?;
+    let Some(name) = &which.rollout else { return Ok(region.map_or(Filter::All, Filter::Region)) };
     let views = app.handle.views();
-    if let Ok(mut key) = name.parse::<ServiceKey>()
-        && views.services.keys().any(|k| k.service == key.service)
-    {
-        if let Some(region) = &query.region {
-            key.region = Some(fw_model::Region::new(region.as_str()).map_err(|_| unknown())?);
+    if let Ok(mut key) = name.parse::<ServiceKey>() {
+        key.region = key.region.or(region);
+        let named =
+            |k: &ServiceKey| k.service == key.service && (key.region.is_none() || k.region == key.region);
+        if views.services.keys().any(named) {
+            return Ok(Filter::Service(key));
         }
-        return Ok(Filter::Service(key));
     }
-    let run: RunId = name.parse().map_err(|_| unknown())?;
-    if views.services.contains_key(&run.key) { Ok(Filter::Run(run)) } else { Err(unknown().into()) }
+    let run: RunId = name.parse().map_err(|_| Refusal::UnknownRollout(name.clone()))?;
+    app.handle.detail(name, None).await?;
+    Ok(Filter::Run(run))
 }
 
-/// The first frame of a new connection: how it stands, and the newest id.
-fn initial(app: &App, which: &Which, newest: u64, gap: bool) -> Result<Bytes, Refused> {
-    let status = status_of(app, which).or_else(|refused| match which.rollout {
-        // An older run is not the latest of its service; the stream still begins with how things are.
-        Some(_) => status_of(app, &Which::default()),
-        None => Err(refused),
-    })?;
+/// The first frame of a new connection: how it stands, under the newest id.
+async fn initial(app: &App, which: &Which, newest: u64, gap: bool) -> Result<Bytes, Refused> {
+    let status = status_of(app, which).await?;
     let timestamp = fw_runtime::view::rfc3339(app.handle.now());
-    let event =
-        fw_api::StreamEvent { status, body: EventBody::InitialState { gap }, timestamp, plan_hash: None };
-    Ok(format!("id: {newest}\ndata: {}\n\n", event.to_value()).into())
+    let body = EventBody::InitialState { gap };
+    let event = StreamEvent { status, body, timestamp, plan_hash: None };
+    Ok(feed::frame(newest, &event.to_value().to_string()))
 }
 
-async fn follow(
-    feed: Arc<Feed>,
-    mut newest: tokio::sync::watch::Receiver<u64>,
-    mut cursor: u64,
-    filter: Filter,
-    first: Option<Bytes>,
-    out: sse::Out,
-) {
+async fn follow(feed: Arc<Feed>, cursor: u64, filter: Filter, first: Option<Bytes>, out: sse::Out) {
+    let newest = feed.newest();
     if let Some(frame) = first
         && out.send(frame).await.is_err()
     {
         return;
     }
+    // Whoever is gone or too slow is gone; the stream ends either way.
+    let _ = pump(&feed, newest, cursor, &filter, &out).await;
+}
+
+async fn pump(
+    feed: &Feed,
+    mut newest: watch::Receiver<u64>,
+    mut cursor: u64,
+    filter: &Filter,
+    out: &sse::Out,
+) -> Result<(), sse::Gone> {
+    // Only at the beginning may it go on at an event later than the next: where the log begins.
+    let mut begun = cursor != 0;
     loop {
         while cursor < *newest.borrow_and_update() {
-            let Ok(page) = feed.after(cursor).await else { return };
-            let Some(last) = page.last() else { break };
-            cursor = last.id;
-            for event in page.iter().filter(|event| filter.wants(event)) {
-                if out.send(event.frame.clone()).await.is_err() {
-                    return;
+            let page = match feed.after(cursor).await {
+                Ok(page) => page,
+                Err(refusal) => {
+                    tracing::warn!(target: "fw_server", %refusal, "an event stream ends");
+                    return Ok(());
                 }
+            };
+            let Some(last) = page.last().map(|event| event.id) else { break };
+            // The log was compacted past this client: it comes back and is told of the gap.
+            if begun && page[0].id != cursor + 1 {
+                return Ok(());
             }
+            begun = true;
+            for event in page.iter().filter(|event| filter.wants(event)) {
+                out.send(event.frame.clone()).await?;
+            }
+            cursor = last;
         }
         if newest.changed().await.is_err() {
-            return;
+            return Ok(());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_id_that_can_be_gone_on_from_is_gone_on_from() {
+        let gap = Begin::Now { gap: true };
+        for (id, oldest, last, want) in [
+            (0, 1, 0, Begin::After(0)),
+            (0, 1, 9, Begin::After(0)),
+            (0, 5, 9, Begin::After(0)),
+            (4, 5, 9, Begin::After(4)),
+            (9, 5, 9, Begin::After(9)),
+            // Nothing is kept, and nothing was missed.
+            (9, 10, 9, Begin::After(9)),
+        ] {
+            assert_eq!(begin_after(id, oldest, last), want, "{id} of {oldest} to {last}");
+        }
+        for (id, oldest, last) in [(3, 5, 9), (1, 5, 9), (10, 5, 9), (1, 1, 0), (u64::MAX, 1, 9), (8, 10, 9)]
+        {
+            assert_eq!(begin_after(id, oldest, last), gap, "{id} of {oldest} to {last}");
+        }
+    }
+
+    #[test]
+    fn a_header_comes_before_the_query_and_nonsense_is_no_id() {
+        let with = |value: &'static str| -> HeaderMap {
+            [("last-event-id".parse().unwrap(), value.parse().unwrap())].into_iter().collect()
+        };
+        assert_eq!(asked(&with("7"), Some("3")), Some(7));
+        assert_eq!(asked(&with("what"), Some(" 3 ")), Some(3));
+        assert_eq!(asked(&HeaderMap::new(), Some("3")), Some(3));
+        for none in ["", "-1", "1.5", "99999999999999999999999"] {
+            assert_eq!(asked(&HeaderMap::new(), Some(none)), None, "{none}");
         }
     }
 }

@@ -6,7 +6,9 @@ use fw_api::{Code, Problem};
 use super::answer;
 
 fn later(what: &str) -> Response {
-    answer::problem(&Problem::new(Code::NotYet, format!("{what} come with a later version of FactoryWager")))
+    let text =
+        format!("{what} come with a later version of FactoryWager; /openapi.json lists what this one has");
+    answer::problem(&Problem::new(Code::NotYet, text))
 }
 
 pub(super) async fn reports() -> Response {

@@ -1,36 +1,40 @@
 //! The HTTP API (contract section 4): routes over `fw_runtime::Handle`, one file a group of routes.
 //!
-//! Every refusal is RFC 9457 problem+json. Requests pass, in order: Host/Origin, the body's limit
-//! and type, the token's role, the route.
+//! A request passes, in order: the socket's bounds (`listen`, `socket`), Host and Origin (`origin`), the
+//! token's role (`crate::auth`), the route, and there the body's type and limit (`body`). Every refusal is
+//! RFC 9457 problem+json. Nothing here decides anything about a rollout.
 
 mod answer;
 mod body;
 mod events;
+mod feed;
+mod gate;
 mod later;
 mod listen;
 mod metrics;
+mod openapi;
+mod origin;
 mod page;
 mod planes;
 mod read;
 mod rollouts;
+mod socket;
 mod sse;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{Request, State};
-use axum::http::Method;
-use axum::middleware::{self, Next};
+use axum::extract::Request;
+use axum::middleware;
 use axum::response::Response;
 use axum::routing::{any, get, post};
 use fw_api::{Code, Problem};
 use fw_runtime::Handle;
 use fw_runtime::config::TokenConfig;
 
-use crate::auth;
-
-pub use listen::serve;
+pub use listen::{serve, serve_with};
 
 /// Largest body of a control request, bytes.
 pub const CONTROL_BODY_BYTES_MAX: usize = 1024 * 1024;
@@ -51,8 +55,10 @@ pub struct App {
     pub ready: Arc<AtomicBool>,
     /// Metrics of the proxies.
     pub metrics: ExtraMetrics,
+    /// Times and counts beyond which a client is let go.
+    limits: Limits,
     /// Recent event frames, shared by all streams.
-    pub(crate) feed: Arc<events::Feed>,
+    feed: Arc<feed::Feed>,
 }
 
 /// What the operator set.
@@ -66,11 +72,45 @@ pub struct HttpSettings {
     pub hosts: Vec<String>,
 }
 
+/// Times and counts beyond which a client is let go.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Connections at once; more wait in the listener's queue.
+    pub connections_max: usize,
+    /// A request head must arrive within this time.
+    pub head_within: Duration,
+    /// A request body must arrive within this time.
+    pub body_within: Duration,
+    /// A client that takes nothing of what is sent for this long is cut off.
+    pub stall_max: Duration,
+    /// How often a silent stream shows that it lives.
+    pub heartbeat_every: Duration,
+}
+
+impl Default for Limits {
+    /// Heartbeats as in contract section 4; the rest is generous to slow lines and short for idlers.
+    fn default() -> Self {
+        Limits {
+            connections_max: 16_384,
+            head_within: Duration::from_secs(10),
+            body_within: Duration::from_secs(30),
+            stall_max: Duration::from_secs(10),
+            heartbeat_every: Duration::from_secs(15),
+        }
+    }
+}
+
 impl App {
-    /// The routes' state.
+    /// The routes' state, with the default limits.
     pub fn new(handle: Handle, settings: HttpSettings, ready: Arc<AtomicBool>, metrics: ExtraMetrics) -> App {
-        let feed = Arc::new(events::Feed::new(handle.clone()));
-        App { handle, settings: Arc::new(settings), ready, metrics, feed }
+        let feed = Arc::new(feed::Feed::new(handle.clone()));
+        App { handle, settings: Arc::new(settings), ready, metrics, limits: Limits::default(), feed }
+    }
+
+    /// The same with other limits.
+    #[must_use]
+    pub fn with_limits(self, limits: Limits) -> App {
+        App { limits, ..self }
     }
 }
 
@@ -83,7 +123,7 @@ pub fn router(app: App) -> Router {
         .route("/status", get(read::status))
         .route("/events", get(events::events))
         .route("/metrics", get(metrics::metrics))
-        .route("/openapi.json", get(page::openapi))
+        .route("/openapi.json", get(openapi::openapi))
         .route("/api/v1/rollouts", get(rollouts::list).post(rollouts::start))
         .route("/api/v1/rollouts/{name}", get(rollouts::detail))
         .route("/api/v1/rollouts/{name}/history", get(rollouts::history))
@@ -100,7 +140,7 @@ pub fn router(app: App) -> Router {
         .route("/ofrep/{*rest}", any(later::ofrep))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
-        .layer(middleware::from_fn_with_state(app.clone(), guard))
+        .layer(middleware::from_fn_with_state(app.clone(), gate::gate))
         .with_state(app)
 }
 
@@ -112,20 +152,4 @@ async fn not_found(request: Request) -> Response {
 async fn method_not_allowed(request: Request) -> Response {
     let text = format!("{} does not take {}: see /openapi.json", request.uri().path(), request.method());
     answer::problem(&Problem::new(Code::MethodNotAllowed, text))
-}
-
-/// Host and Origin before anything else; writes need JSON.
-async fn guard(State(app): State<App>, request: Request, next: Next) -> Response {
-    let probe = matches!(request.uri().path(), "/healthz" | "/readyz");
-    if !probe
-        && let Err(problem) = auth::own_origin(request.headers(), request.uri().host(), &app.settings.hosts)
-    {
-        return answer::problem(&problem);
-    }
-    let writes = !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
-    if writes && !body::is_json(request.headers()) {
-        let text = "send Content-Type: application/json";
-        return answer::problem(&Problem::new(Code::UnsupportedMedia, text));
-    }
-    next.run(request).await
 }

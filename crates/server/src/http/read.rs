@@ -3,47 +3,53 @@
 use std::sync::atomic::Ordering;
 
 use axum::extract::{RawQuery, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use fw_api::Status;
+use fw_api::{Code, Problem, Status};
+use fw_runtime::Refusal;
 use serde::Deserialize;
 
 use super::answer::{self, Refused};
 use super::{App, body};
-use crate::auth::{self, Need};
 
 /// Which rollout.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Which {
+    /// A service, `service@region`, or a run.
     pub(super) rollout: Option<String>,
+    /// A region.
     pub(super) region: Option<String>,
 }
 
-pub(super) async fn healthz() -> &'static str {
-    "ok\n"
+pub(super) async fn healthz() -> Response {
+    ([(header::CACHE_CONTROL, "no-store")], "ok\n").into_response()
 }
 
-pub(super) async fn readyz(State(app): State<App>) -> Response {
+pub(super) async fn readyz(State(app): State<App>) -> Result<Response, Refused> {
     if app.ready.load(Ordering::Acquire) {
-        "ready\n".into_response()
-    } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "starting\n").into_response()
+        return Ok(([(header::CACHE_CONTROL, "no-store")], "ready\n").into_response());
     }
+    Err(Problem::new(Code::NotReady, "the log is being replayed, or the server is stopping").into())
 }
 
-pub(super) async fn status(
-    State(app): State<App>,
-    headers: HeaderMap,
-    RawQuery(query): RawQuery,
-) -> Result<Response, Refused> {
-    auth::actor(&app.settings.tokens, &headers, Need::View)?;
+pub(super) async fn status(State(app): State<App>, RawQuery(query): RawQuery) -> Result<Response, Refused> {
     let which: Which = body::query(query.as_deref())?;
-    Ok(answer::json(200, &status_of(&app, &which)?))
+    Ok(answer::json(200, &status_of(&app, &which).await?))
 }
 
-/// The status that a query means.
-pub(super) fn status_of(app: &App, which: &Which) -> Result<Status, Refused> {
-    let run = app.handle.latest(which.rollout.as_deref(), which.region.as_deref())?;
-    Ok(run.map_or_else(Status::none, |run| run.status.clone()))
+/// The status that a query means; of an older run too.
+pub(super) async fn status_of(app: &App, which: &Which) -> Result<Status, Refused> {
+    match app.handle.latest(which.rollout.as_deref(), which.region.as_deref()) {
+        Ok(run) => Ok(run.map_or_else(Status::none, |run| run.status.clone())),
+        Err(Refusal::UnknownRollout(name)) => {
+            let detail = app.handle.detail(&name, None).await?;
+            // The detail is the status and more.
+            serde_json::from_value(detail).map_err(|error| {
+                tracing::error!(target: "fw_server", %error, name, "a stored run has no status");
+                Problem::new(Code::Internal, format!("what is stored of {name} can't be shown")).into()
+            })
+        }
+        Err(other) => Err(other.into()),
+    }
 }
