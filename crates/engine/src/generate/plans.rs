@@ -23,8 +23,9 @@ pub fn sound_plan(rng: &mut Rng, key: ServiceKey) -> Plan {
     plan.auto_advance = rng.chance(88.0);
     plan.risk_threshold = rng.pick(&[0.0, 50.0, 70.0, 90.0]);
     plan.enable_rollback = rng.chance(85.0);
+    // Bounds of the health score cost most of a step, so fewer plans than half ask for them.
     plan.triggers = RollbackTriggers {
-        health: some(rng, 70.0, &[50.0, 70.0, 90.0]),
+        health: some(rng, 45.0, &[50.0, 70.0, 90.0]),
         error_rate: some(rng, 80.0, &[0.5, 1.0, 5.0]),
         response_time: some(rng, 70.0, &[300.0, 1000.0]),
     };
@@ -62,7 +63,7 @@ fn phase(rng: &mut Rng, position: usize, share: f64) -> Phase {
         SuccessCriteria {
             error_rate: some(rng, 60.0, &[0.5, 1.0, 5.0]),
             response_time: some(rng, 40.0, &[200.0, 500.0]),
-            health_score: some(rng, 40.0, &[60.0, 85.0]),
+            health_score: some(rng, 25.0, &[60.0, 85.0]),
         }
     };
     Phase {

@@ -119,7 +119,7 @@ fn without_auto_advance_a_person_is_waited_for() {
             running at phase 0, 5 %, attempt 1, healthy, clock runs at 10 s
               person since 11 s, no eta: the phase is over and healthy; autoAdvance is off, so a person advances it
             11 s    split 100 % (epoch 2)
-            11 s    phase_advanced phase 0 -> phase 1 by ann, over: 
+            11 s    phase_advanced phase 0 -> phase 1 by ann, over: nothing
         "#]],
     );
 }

@@ -31,7 +31,7 @@ fn published(notice: &Notice) -> String {
             "phase_advanced {} -> phase {to} by {}, over: {}",
             place(*from),
             forced.actor,
-            forced.overrode.join(" | ")
+            if forced.overrode.is_empty() { "nothing".into() } else { forced.overrode.join(" | ") }
         ),
         Notice::Metrics { canary } => format!("metrics_update ({} requests)", canary.requests),
         Notice::Held => "phase_held".into(),
