@@ -73,7 +73,8 @@ impl<'a> Work<'a> {
             || run.rollout.ended_at != transition.next.ended_at;
         let Transition { next, effects, report, .. } = transition;
         // Watched time of looks that were not kept goes on counting, but not into another visit.
-        if matches!(event, Event::Looked(_)) || run.rollout.entered_at != next.entered_at {
+        let counted = matches!(event, Event::Looked(_)) && report.clock_runs;
+        if counted || run.rollout.entered_at != next.entered_at {
             run.carried = std::time::Duration::ZERO;
         }
         run.shown = next.clone();
