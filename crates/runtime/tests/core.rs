@@ -6,10 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use fw_api::Report;
-use fw_api::wire::{ApdexWire, CellWire, DurationWire, InFlightWire, SourceWire};
-use fw_model::{Histogram, Plan, Timestamp, Variant, Weight};
+use fw_model::{Plan, Timestamp, Variant};
 use fw_runtime::{Clock, Command, Handle, Idempotency, Refusal, ServiceDef, StartRequest};
+use fw_sim::{DataPlane, Traffic};
 use fw_store::{MemoryLog, RolloutLog};
 
 struct TestClock {
@@ -31,68 +30,6 @@ fn plan() -> Plan {
     plan
 }
 
-/// A fake data plane: serves `rps` requests a second by the split it is told.
-struct Plane {
-    id: String,
-    seq: u64,
-    cells: std::collections::BTreeMap<(u64, Variant), (u64, u64)>,
-    confirmed: u64,
-}
-
-impl Plane {
-    fn new(id: &str) -> Plane {
-        Plane { id: id.into(), seq: 0, cells: Default::default(), confirmed: 0 }
-    }
-
-    fn serve(&mut self, epoch: u64, canary: Weight, rps: u64, canary_error_percent: u64) {
-        self.confirmed = epoch;
-        let on_canary = rps * u64::from(canary.units()) / 100_000;
-        let canary_cell = self.cells.entry((epoch, Variant::Canary)).or_default();
-        let before = canary_cell.0;
-        canary_cell.0 += on_canary;
-        // Every n-th request fails, so that the share is exact over time.
-        canary_cell.1 += (canary_cell.0 * canary_error_percent / 100) - (before * canary_error_percent / 100);
-        self.cells.entry((epoch, Variant::Stable)).or_default().0 += rps - on_canary;
-    }
-
-    fn report(&mut self) -> Report {
-        self.seq += 1;
-        let cell = |(&(epoch, variant), &(requests, errors)): (&(u64, Variant), &(u64, u64))| {
-            let mut histogram = Histogram::default();
-            histogram.record_ms(20.0);
-            CellWire {
-                epoch,
-                variant,
-                instance: String::new(),
-                requests,
-                errors,
-                repeat_errors: 0,
-                batches: None,
-                client_errors: 0,
-                client_aborts: 0,
-                abandoned: 0,
-                duration_ms: (requests > 0).then(|| DurationWire {
-                    sum: 20.0 * requests as f64,
-                    sum_squares: 400.0 * requests as f64,
-                    scale: 4,
-                    offset: histogram.offset,
-                    counts: vec![requests],
-                }),
-                apdex: Some(ApdexWire { satisfied: requests - errors, tolerating: 0 }),
-                users: None,
-                metrics: Default::default(),
-            }
-        };
-        Report {
-            source: SourceWire { id: self.id.clone(), kind: "sdk".into(), region: None },
-            seq: self.seq,
-            confirmed_epoch: self.confirmed,
-            cells: self.cells.iter().map(cell).collect(),
-            in_flight: InFlightWire::default(),
-        }
-    }
-}
-
 fn boot(log: &Arc<MemoryLog>, clock: &Arc<TestClock>) -> Handle {
     let log: Arc<dyn RolloutLog> = log.clone();
     let clock: Arc<dyn Clock> = clock.clone();
@@ -104,7 +41,7 @@ struct World {
     log: Arc<MemoryLog>,
     clock: Arc<TestClock>,
     handle: Handle,
-    plane: Plane,
+    plane: DataPlane,
 }
 
 impl World {
@@ -112,7 +49,7 @@ impl World {
         let log = Arc::new(MemoryLog::new());
         let clock = Arc::new(TestClock { start: tokio::time::Instant::now(), base: AtomicI64::new(0) });
         let handle = boot(&log, &clock);
-        World { log, clock, handle, plane: Plane::new("plane-1") }
+        World { log, clock, handle, plane: DataPlane::new("plane-1") }
     }
 
     /// The process is gone without a word, fenced off; a new one opens the same log.
@@ -138,7 +75,7 @@ impl World {
     async fn second(&mut self, rps: u64, canary_error_percent: u64) {
         let key = "checkout".parse().unwrap();
         let split = self.handle.split(&key).unwrap().borrow().clone();
-        self.plane.serve(split.epoch.0, split.canary, rps, canary_error_percent);
+        self.plane.serve(&split, Traffic { canary_error_percent, ..Traffic::healthy(rps) });
         let report = self.plane.report();
         self.handle.report(key, report, false).await.unwrap();
         tokio::time::sleep(Duration::from_secs(1)).await;
@@ -231,8 +168,7 @@ async fn a_restart_loses_no_count_and_counts_nothing_twice() {
     }
     // The last report is consumed by the look after it.
     tokio::time::sleep(Duration::from_secs(2)).await;
-    let served: u64 =
-        world.plane.cells.iter().filter(|((_, v), _)| *v == Variant::Canary).map(|(_, c)| c.0).sum();
+    let served: u64 = world.plane.served(Variant::Canary);
     assert_eq!(world.detail()["state"]["totalRequests"].as_u64(), Some(served));
     let kinds = world.kinds().await;
     assert!(!kinds[events_before..].contains(&"phase_held".to_owned()), "a restart is no hold: {kinds:?}");
@@ -306,7 +242,6 @@ async fn a_repeated_or_older_report_changes_nothing() {
         world.handle.report(key.clone(), report, false).await.unwrap();
     }
     tokio::time::sleep(Duration::from_secs(2)).await;
-    let served: u64 =
-        world.plane.cells.iter().filter(|((_, v), _)| *v == Variant::Canary).map(|(_, c)| c.0).sum();
+    let served: u64 = world.plane.served(Variant::Canary);
     assert_eq!(world.detail()["state"]["totalRequests"].as_u64(), Some(served));
 }

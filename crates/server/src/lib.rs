@@ -4,7 +4,6 @@
 
 mod auth;
 pub mod http;
-mod proxy_loop;
 mod serve;
 
 pub use auth::{BindError, check_bind};

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use fw_model::ServiceKey;
 use fw_model::plan::RouterKind;
+use fw_providers::traffic;
 use fw_proxy::{ForcedVariant, Limits, Proxy, ProxySettings, Timeouts, TlsSettings};
 use fw_runtime::config::ServiceConfig;
 use fw_runtime::{Handle, ServiceDef, SystemClock};
@@ -20,7 +21,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
 use crate::http::{self, App, HttpSettings};
-use crate::{BindError, check_bind, proxy_loop};
+use crate::{BindError, check_bind};
 
 /// Listen address where nothing else is said.
 const LISTEN_DEFAULT: ([u8; 4], u16) = ([127, 0, 0, 1], 3002);
@@ -116,13 +117,14 @@ impl Server {
             let key = config.plan.key.clone();
             let proxy = start_proxy(config, &handle).await?;
             let Ok(split) = handle.split(&key) else { continue };
-            loops.push(tokio::spawn(proxy_loop::run(
-                proxy.clone(),
-                key.clone(),
-                handle.clone(),
-                split,
-                stopping.clone(),
-            )));
+            let take = {
+                let (handle, key) = (handle.clone(), key.clone());
+                move |report| {
+                    let (handle, key) = (handle.clone(), key.clone());
+                    async move { handle.report(key, report, true).await.map_err(|refusal| refusal.to_string()) }
+                }
+            };
+            loops.push(tokio::spawn(traffic::proxy::drive(proxy.clone(), split, stopping.clone(), take)));
             proxies.push((key, proxy));
         }
         let ready = Arc::new(AtomicBool::new(true));

@@ -1,0 +1,3 @@
+//! Routers: what moves traffic.
+
+pub mod proxy;
