@@ -31,9 +31,13 @@ fn plan() -> Plan {
 }
 
 fn boot(log: &Arc<MemoryLog>, clock: &Arc<TestClock>) -> Handle {
+    boot_with(log, clock, plan())
+}
+
+fn boot_with(log: &Arc<MemoryLog>, clock: &Arc<TestClock>, plan: Plan) -> Handle {
     let log: Arc<dyn RolloutLog> = log.clone();
     let clock: Arc<dyn Clock> = clock.clone();
-    let def = ServiceDef { plan: plan() };
+    let def = ServiceDef { plan };
     Handle::start_core(log, clock, Box::new(|| 42), vec![def]).unwrap()
 }
 
@@ -244,4 +248,61 @@ async fn a_repeated_or_older_report_changes_nothing() {
     tokio::time::sleep(Duration::from_secs(2)).await;
     let served: u64 = world.plane.served(Variant::Canary);
     assert_eq!(world.detail()["state"]["totalRequests"].as_u64(), Some(served));
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_completion_the_store_wins_until_the_config_names_what_runs() {
+    let mut world = World::new();
+    world.start().await.unwrap();
+    world.until("completed", 2000, 400, 0).await;
+    let key: fw_model::ServiceKey = "checkout".parse().unwrap();
+    let before = world.handle.split(&key).unwrap().borrow().clone();
+    assert_eq!(before.canary, fw_model::Weight::FULL);
+    // The same file as before: traffic stays where the rollout left it.
+    world.restart();
+    let after = world.handle.split(&key).unwrap().borrow().clone();
+    assert_eq!((after.epoch, after.canary), (before.epoch, before.canary));
+    // The file names the new version as stable, at a place of its own: that counts, under a new epoch.
+    let mut next = plan();
+    next.stable.version = "1.5.0".into();
+    next.stable.urls = vec!["http://127.0.0.1:9001".into()];
+    next.canary.version = "1.6.0".into();
+    world.log = Arc::new(world.log.reopen());
+    world.handle = boot_with(&world.log, &world.clock, next.clone());
+    let settled = world.handle.split(&key).unwrap().borrow().clone();
+    assert!(settled.epoch > after.epoch);
+    assert_eq!(settled.canary, fw_model::Weight::ZERO);
+    assert_eq!(settled.stable_urls, next.stable.urls);
+    let request = StartRequest {
+        plan: next,
+        plan_hash: "8899aabbccddeeff".into(),
+        actor: "test".into(),
+        reason: None,
+        idempotency: None,
+    };
+    let second = world.handle.start(request).await.unwrap();
+    assert_eq!(second["run"], "checkout.2");
+    assert!(second["split"]["epoch"].as_u64().unwrap() > settled.epoch.0);
+    assert_eq!(world.handle.detail("checkout.1", None).await.unwrap()["status"], "completed");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_completed_rollout_goes_back_whole_and_a_new_one_replaces_it() {
+    let mut world = World::new();
+    world.start().await.unwrap();
+    world.until("completed", 2000, 400, 0).await;
+    world.command(Command::Rollback(fw_engine::Target::Stable)).await.unwrap();
+    world.until("rolled_back", 30, 400, 0).await;
+    assert_eq!(world.detail()["split"]["canary"], 0);
+    assert_eq!(
+        world.handle.views().services.values().next().unwrap().current_version.as_deref(),
+        Some("1.4.2")
+    );
+    let second = world.start().await.unwrap();
+    assert_eq!(second["run"], "checkout.2");
+    let first = world.handle.detail("checkout.1", None).await.unwrap();
+    assert!(first["endedAt"].is_string(), "the new one ends it: {first}");
+    let list = world.handle.list(fw_store::RolloutFilter::default(), 10).await.unwrap();
+    let runs: Vec<_> = list.iter().map(|run| run["run"].as_str().unwrap()).collect();
+    assert_eq!(runs, ["checkout.2", "checkout.1"]);
 }
