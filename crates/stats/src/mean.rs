@@ -1,39 +1,98 @@
-//! Evidence that a mean of non-negative values exceeds a limit (MEANLIM).
+//! MEAN: evidence from one block that the canary's mean is worse than r₀ times stable's, plus δ.
 //!
-//! For values x ≥ 0 with mean ≤ L, each bet λ in (0, 1) gives a product whose expectation stays ≤ 1
-//! whatever the distribution; the average over a grid of bets does too. So it exceeds 1/α at any
-//! look with probability ≤ α (Ville). Needs only count, sum and sum of squares.
-//! Source: Fan, Grama & Liu (2015); Howard et al. (2021) Theorem 4; Waudby-Smith & Ramdas (2024) Theorem 2.
+//! For values in [0, 1] (capped at a fixed bound), with predictions from past blocks. A bet on the
+//! canary is paid for by an opposite bet on stable, sized so that the unknown common mean cancels.
+//! Exact for any distribution on [0, 1]. Source: exp(λξ − ψ_E ξ²) ≤ 1 + λξ for ξ ≥ −c (Fan, Grama &
+//! Liu 2015; Howard et al. 2021, Theorem 4; Waudby-Smith & Ramdas 2024, Theorem 2).
 
-/// Bets λ = 2^−k, k = 1..=9, with equal weight.
-const BETS: i32 = 9;
+use crate::grid::{MEAN, MEAN_EFFECTS};
+use crate::relative::Margin;
 
-/// ln of the evidence against "mean ≤ `limit`" from `count` values with this `sum` and sum of squares.
-///
-/// 0 without values; −∞ never, NaN never. Units of `sum` and `limit` are the same, of `sum_squares`
-/// their square.
-pub fn ln_evidence_above(count: f64, sum: f64, sum_squares: f64, limit: f64) -> f64 {
-    let sound = count > 0.0 && limit > 0.0 && [count, sum, sum_squares, limit].iter().all(|v| v.is_finite());
-    if !sound {
-        return 0.0;
-    }
-    // Sums of xi and xi² for xi = x / L − 1 ≥ −1.
-    let ratio = sum / limit;
-    let drift = ratio - count;
-    let spread = (sum_squares / limit / limit - 2.0 * ratio + count).max(0.0);
-    let logs = (1..=BETS).map(|k| {
-        let bet = (-f64::from(k)).exp2();
-        bet * drift - psi(bet) * spread
-    });
-    let largest = logs.clone().fold(f64::NEG_INFINITY, f64::max);
-    let total: f64 = logs.map(|log| (log - largest).exp()).sum();
-    let ln = largest + (total / f64::from(BETS)).ln();
-    if ln.is_finite() { ln } else { 0.0 }
+/// Sums of one arm of a block: count, sum, sum of squares of values in [0, 1].
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Moments {
+    /// Values.
+    pub n: f64,
+    /// Their sum.
+    pub s1: f64,
+    /// The sum of their squares.
+    pub s2: f64,
 }
 
-/// ψ_E(λ) = −ln(1 − λ) − λ.
-fn psi(bet: f64) -> f64 {
-    -(-bet).ln_1p() - bet
+/// Mean and variance of one arm, predicted from past blocks.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Prediction {
+    /// Mean, in [0, 1].
+    pub mean: f64,
+    /// Variance.
+    pub variance: f64,
+}
+
+/// Which way is worse.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Worse {
+    /// Higher is worse (response time).
+    Up,
+    /// Lower is worse (revenue).
+    Down,
+}
+
+/// ln e-values against an acceptable mean, one an effect of [`MEAN`]; zeros without both arms.
+pub fn log_worse(
+    t: Moments,
+    c: Moments,
+    past_t: Prediction,
+    past_c: Prediction,
+    margin: Margin,
+    worse: Worse,
+) -> [f64; MEAN_EFFECTS] {
+    MEAN.map(|effect| log_effect(t, c, past_t, past_c, margin, worse, effect))
+}
+
+fn log_effect(
+    t: Moments,
+    c: Moments,
+    past_t: Prediction,
+    past_c: Prediction,
+    margin: Margin,
+    worse: Worse,
+    effect: f64,
+) -> f64 {
+    if !(t.n > 0.0 && c.n > 0.0) {
+        return 0.0;
+    }
+    let (r0, delta) = (margin.ratio, margin.delta);
+    let (cap_t, cap_c, sign) = match worse {
+        Worse::Up => (past_t.mean, 1.0 - past_c.mean, 1.0),
+        Worse::Down => (1.0 - past_t.mean, past_c.mean, -1.0),
+    };
+    let wanted = effect * r0 * past_c.mean;
+    let bet_t = wanted / (past_t.variance + t.n / c.n * r0 * r0 * past_c.variance);
+    let bet_c = bet_t * t.n * r0 / c.n;
+    if !(bet_t.is_finite() && bet_c.is_finite()) || bet_t <= 0.0 {
+        return 0.0;
+    }
+    let room = |cap: f64, bet: f64| if cap * bet > 0.0 { 0.5 / (cap * bet) } else { f64::INFINITY };
+    let shrink = 1.0_f64.min(room(cap_t, bet_t)).min(room(cap_c, bet_c));
+    let (bet_t, bet_c) = (bet_t * shrink, bet_c * shrink);
+    let spread = |m: Moments, past: Prediction| m.s2 - 2.0 * past.mean * m.s1 + m.n * past.mean * past.mean;
+    let log = sign * (bet_t * t.s1 - bet_c * c.s1 - bet_t * t.n * delta)
+        - psi(bet_t, cap_t) * spread(t, past_t)
+        - psi(bet_c, cap_c) * spread(c, past_c);
+    if log.is_nan() { 0.0 } else { log }
+}
+
+/// ψ_E(λ, c) = (−ln(1 − cλ) − cλ) / c², by its series where that would cancel.
+pub(crate) fn psi(bet: f64, cap: f64) -> f64 {
+    let x = cap * bet;
+    if x.abs() > 0.02 {
+        return (-(-x).ln_1p() - x) / (cap * cap);
+    }
+    // −ln(1 − x) − x = x²/2 + x³/3 + …
+    let series = 0.5
+        + x * (1.0 / 3.0
+            + x * (0.25 + x * (0.2 + x * (1.0 / 6.0 + x * (1.0 / 7.0 + x * (0.125 + x / 9.0))))));
+    bet * bet * series
 }
 
 #[cfg(test)]
@@ -42,42 +101,59 @@ mod tests {
 
     use super::*;
 
-    fn evidence(values: &[f64], limit: f64) -> f64 {
-        let (sum, squares) = values.iter().fold((0.0, 0.0), |(s, q), x| (s + x, q + x * x));
-        ln_evidence_above(values.len() as f64, sum, squares, limit)
+    #[test]
+    fn the_series_meets_the_formula() {
+        for cap in [0.1, 1.0, 3.0] {
+            let at = 0.02 / cap;
+            assert!((psi(at * 0.999_999, cap) / psi(at * 1.000_001, cap) - 1.0).abs() < 1e-5);
+        }
+        assert_eq!(psi(0.0, 0.5), 0.0);
+        assert!((psi(0.1, 0.0) - 0.005).abs() < 1e-15);
     }
 
     #[test]
-    fn a_slow_mean_is_shown_and_a_fast_one_is_not() {
-        let slow: Vec<f64> = (0..200).map(|i| 1500.0 + f64::from(i % 7) * 100.0).collect();
-        let fast: Vec<f64> = (0..200).map(|i| 300.0 + f64::from(i % 7) * 100.0).collect();
-        assert!(evidence(&slow, 1000.0) > 10.0);
-        assert!(evidence(&fast, 1000.0) < 0.0);
-        assert_eq!(evidence(&[], 1000.0), 0.0);
-    }
-
-    #[test]
-    fn under_the_limit_its_expectation_is_at_most_one() {
-        // Exact enumeration of two-point laws with mean exactly 1 (limit 1), three draws.
-        for high in [1.5_f64, 3.0, 20.0] {
-            for low in [0.0, 0.5, 0.9] {
-                let p = (1.0 - low) / (high - low);
-                let mut expectation = 0.0;
-                for mask in 0..8_u32 {
-                    let draws: Vec<f64> =
-                        (0..3).map(|b| if mask >> b & 1 == 1 { high } else { low }).collect();
-                    let ups = mask.count_ones() as i32;
-                    expectation += p.powi(ups) * (1.0 - p).powi(3 - ups) * evidence(&draws, 1.0).exp();
+    fn on_the_null_its_expectation_is_at_most_one() {
+        // Two-point laws on {0, x}; canary mean exactly r0 · stable mean.
+        for (p_c, x) in [(0.2, 1.0), (0.5, 0.6), (0.05, 1.0)] {
+            for r0 in [1.0, 1.05] {
+                let p_t = r0 * p_c;
+                let past = Prediction { mean: 0.7 * p_c * x, variance: 0.05 };
+                for worse in [Worse::Up, Worse::Down] {
+                    for effect in MEAN {
+                        let mut expectation = 0.0;
+                        for mask in 0..32_u32 {
+                            let up = |i: u32| mask >> i & 1 == 1;
+                            let arm = |range: std::ops::Range<u32>| {
+                                let k = range.clone().filter(|i| up(*i)).count() as f64;
+                                Moments { n: range.len() as f64, s1: k * x, s2: k * x * x }
+                            };
+                            let chance: f64 = (0..5)
+                                .map(|i| {
+                                    let p = if i < 2 { p_t } else { p_c };
+                                    if up(i) { p } else { 1.0 - p }
+                                })
+                                .product();
+                            let margin = Margin { ratio: r0, delta: 0.0 };
+                            expectation += chance
+                                * log_effect(arm(0..2), arm(2..5), past, past, margin, worse, effect).exp();
+                        }
+                        assert!(
+                            expectation <= 1.0 + 1e-9,
+                            "{p_c} {x} {r0} {worse:?} {effect}: {expectation}"
+                        );
+                    }
                 }
-                assert!(expectation <= 1.0 + 1e-12, "{high} {low} {expectation}");
             }
         }
     }
 
     proptest! {
         #[test]
-        fn any_input_gives_a_number(n: f64, s: f64, q: f64, l: f64) {
-            prop_assert!(!ln_evidence_above(n, s, q, l).is_nan());
+        fn any_input_gives_numbers(n: f64, s1: f64, s2: f64, m: f64, v: f64, r0: f64, delta: f64) {
+            let arm = Moments { n, s1, s2 };
+            let past = Prediction { mean: m, variance: v };
+            let logs = log_worse(arm, arm, past, past, Margin { ratio: r0, delta }, Worse::Up);
+            prop_assert!(logs.iter().all(|l| !l.is_nan()));
         }
     }
 }

@@ -5,7 +5,7 @@
 //! five bad ones) keeps a handful of unlucky first requests from deciding anything.
 
 use fw_model::Plan;
-use fw_stats::{binomial, mean, spending};
+use fw_stats::{binomial, mean_limit, spending};
 
 use super::{Finding, Sample, Strength, health, sample, words};
 use crate::rollout::{Rollout, Trigger};
@@ -150,7 +150,7 @@ fn response_time(plan: &Plan, rollout: &Rollout, limit: f64) -> Finding {
     let counts = sample::with_overdue(rollout);
     let timed = counts.duration.histogram.total();
     let log =
-        mean::ln_evidence_above(timed as f64, counts.duration.sum_ms, counts.duration.sum_squares, limit);
+        mean_limit::ln_evidence_above(timed as f64, counts.duration.sum_ms, counts.duration.sum_squares, limit);
     // One e-value a visit: every visit of an attempt spends the share again at its own level.
     let needed = (1.0 / (plan.analysis.alpha * SHARE_MEAN)).ln() + visits_penalty(rollout);
     let value = counts.mean_ms();
