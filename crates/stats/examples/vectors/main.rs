@@ -44,6 +44,7 @@ pub fn compare(file: &Value) -> Vec<(String, Worst)> {
     sections.map(|(name, rows)| (name.clone(), sections::compare(name, rows))).collect()
 }
 
+#[allow(clippy::disallowed_methods)] // A program, unlike the crate, may read its arguments.
 fn main() -> ExitCode {
     let Some(path) = std::env::args().nth(1) else {
         eprintln!("usage: vectors FILE.json");
