@@ -14,23 +14,23 @@ const TOLERANCE: f64 = 1e-9;
 
 /// The worst error of a section, and how many numbers were compared.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Worst {
+pub(crate) struct Worst {
     /// Largest |got − want| / max(1, |want|); infinite for a NaN or a wrong word.
-    pub error: f64,
+    pub(crate) error: f64,
     /// Numbers compared.
-    pub compared: u64,
+    pub(crate) compared: u64,
 }
 
 impl Worst {
     /// Compares a number.
-    pub fn number(&mut self, got: f64, want: f64) {
+    pub(crate) fn number(&mut self, got: f64, want: f64) {
         self.compared += 1;
         let error = (got - want).abs() / want.abs().max(1.0);
         self.error = self.error.max(if error.is_nan() { f64::INFINITY } else { error });
     }
 
     /// Compares anything else.
-    pub fn same<T: PartialEq>(&mut self, got: T, want: T) {
+    pub(crate) fn same<T: PartialEq>(&mut self, got: T, want: T) {
         self.number(f64::from(u8::from(got == want)), 1.0);
         if got != want {
             self.error = f64::INFINITY;
@@ -39,7 +39,7 @@ impl Worst {
 }
 
 /// Every section of a file with its worst error.
-pub fn compare(file: &Value) -> Vec<(String, Worst)> {
+pub(crate) fn compare(file: &Value) -> Vec<(String, Worst)> {
     let sections = file.as_object().into_iter().flatten().filter(|(name, _)| *name != "meta");
     sections.map(|(name, rows)| (name.clone(), sections::compare(name, rows))).collect()
 }
