@@ -149,8 +149,12 @@ fn client_errors_vs_stable(plan: &Plan, rollout: &Rollout) -> Finding {
 fn response_time(plan: &Plan, rollout: &Rollout, limit: f64) -> Finding {
     let counts = sample::with_overdue(rollout);
     let timed = counts.duration.histogram.total();
-    let log =
-        mean_limit::ln_evidence_above(timed as f64, counts.duration.sum_ms, counts.duration.sum_squares, limit);
+    let log = mean_limit::ln_evidence_above(
+        timed as f64,
+        counts.duration.sum_ms,
+        counts.duration.sum_squares,
+        limit,
+    );
     // One e-value a visit: every visit of an attempt spends the share again at its own level.
     let needed = (1.0 / (plan.analysis.alpha * SHARE_MEAN)).ln() + visits_penalty(rollout);
     let value = counts.mean_ms();
