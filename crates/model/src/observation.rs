@@ -43,6 +43,9 @@ pub struct Counts {
     pub duration: DurationStats,
     /// Satisfaction counts, of requests that were no errors.
     pub apdex: Apdex,
+    /// Units of randomisation first assigned: distinct keys (of up to 65 536 cells of their hash) plus requests
+    /// without a key. 0 where a data plane does not count them; requests then stand for them.
+    pub units: u64,
     /// Custom metrics by name.
     pub metrics: BTreeMap<String, MetricSums>,
 }
@@ -111,6 +114,7 @@ impl Counts {
         self.duration.histogram.merge(&other.duration.histogram);
         self.apdex.satisfied = self.apdex.satisfied.saturating_add(other.apdex.satisfied);
         self.apdex.tolerating = self.apdex.tolerating.saturating_add(other.apdex.tolerating);
+        self.units = self.units.saturating_add(other.units);
         for (name, sums) in &other.metrics {
             let mine = self.metrics.entry(name.clone()).or_default();
             mine.count = mine.count.saturating_add(sums.count);
@@ -151,6 +155,7 @@ impl Counts {
                 satisfied: self.apdex.satisfied.saturating_sub(earlier.apdex.satisfied),
                 tolerating: self.apdex.tolerating.saturating_sub(earlier.apdex.tolerating),
             },
+            units: self.units.saturating_sub(earlier.units),
             metrics,
         };
         let histogram = self.duration.histogram.minus(&earlier.duration.histogram);

@@ -116,6 +116,7 @@ fn wire(epoch: Epoch, variant: Variant, cell: &Cell) -> CellWire {
             counts: vec![cell.requests],
         }),
         apdex: Some(ApdexWire { satisfied: cell.requests - cell.errors, tolerating: 0 }),
+        units: 0,
         users: None,
         metrics: BTreeMap::new(),
     }

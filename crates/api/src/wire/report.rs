@@ -89,6 +89,10 @@ pub struct CellWire {
     /// Satisfaction counts at the split's `apdexTargetMs`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub apdex: Option<ApdexWire>,
+    /// Units of randomisation first assigned: distinct keys (of up to 65 536 cells of their hash) plus requests without
+    /// a key. 0 or absent: not counted, requests stand for them.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub units: u64,
     /// Distinct users: a HyperLogLog sketch, base64. Taken, not yet read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub users: Option<String>,
@@ -175,6 +179,10 @@ pub struct ReportAnswer {
     pub split: SplitMessage,
     /// Epochs whose cells the source may forget.
     pub closed_epochs: Vec<u64>,
+}
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 impl InFlightWire {
@@ -289,6 +297,7 @@ impl CellWire {
             apdex: self
                 .apdex
                 .map_or(Apdex::default(), |a| Apdex { satisfied: a.satisfied, tolerating: a.tolerating }),
+            units: self.units,
             metrics,
         };
         let key =
@@ -322,6 +331,7 @@ impl CellWire {
                 counts: h.counts.clone(),
             }),
             apdex: Some(ApdexWire { satisfied: c.apdex.satisfied, tolerating: c.apdex.tolerating }),
+            units: c.units,
             users: None,
             metrics: c
                 .metrics

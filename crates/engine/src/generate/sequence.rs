@@ -65,6 +65,7 @@ impl Generator {
             last_epoch,
             actor: "local:ann".into(),
             reason: self.rng.chance(30.0).then(|| "new checkout".into()),
+            before: None,
         })
     }
 

@@ -25,6 +25,17 @@ pub struct Started {
     pub actor: Actor,
     /// Why.
     pub reason: Option<String>,
+    /// What stable did in the last minutes before, if somebody watched: predictions and thresholds start from it.
+    pub before: Option<Before>,
+}
+
+/// Stable's requests before a rollout.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Before {
+    /// Time they were watched over.
+    pub span: Duration,
+    /// What they did.
+    pub stable: Counts,
 }
 
 /// Who asked for something, and why.

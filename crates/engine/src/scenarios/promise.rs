@@ -63,6 +63,7 @@ fn run(
         last_epoch: Epoch(0),
         actor: "ann".into(),
         reason: None,
+        before: None,
     };
     let mut rollout: Rollout = begin(&started, now(0)).unwrap().next;
     // Look 0 confirms the first split.

@@ -106,6 +106,7 @@ impl Teller {
             last_epoch,
             actor: "ann".into(),
             reason: None,
+            before: None,
         };
         let transition = begin(&started, self.now).unwrap();
         self.tell(transition);

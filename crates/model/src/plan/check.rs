@@ -5,11 +5,14 @@
 
 use std::time::Duration;
 
-use super::{PHASES_MAX, Plan};
+use super::{METRICS_MAX, MetricKind, MetricPer, MetricSpec, PHASES_MAX, Plan};
 use crate::Weight;
 
 /// Longest duration of a phase.
 const DURATION_MAX: Duration = Duration::from_secs(366 * 24 * 3600);
+
+/// Longest window of a metric.
+const METRIC_WINDOW_MAX: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// One broken rule.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -40,6 +43,7 @@ pub(super) fn check(plan: &Plan) -> Result<(), Vec<PlanError>> {
     phases(plan, &mut faults);
     policies(plan, &mut faults);
     versions(plan, &mut faults);
+    metrics(plan, &mut faults);
     if faults.0.is_empty() { Ok(()) } else { Err(faults.0) }
 }
 
@@ -119,6 +123,39 @@ fn policies(plan: &Plan, faults: &mut Faults) {
             "rollout.analysis.alpha",
             format!("must be above 0 and at most 0.5, not {}", plan.analysis.alpha),
         );
+    }
+    faults.range("rollout.analysis.latencyFloorMs", plan.analysis.latency_floor_ms, 0.0, 60_000.0, " (ms)");
+    faults.range("rollout.analysis.warmUp", plan.analysis.warm_up.as_secs_f64(), 0.0, 3_600.0, " (seconds)");
+}
+
+fn metrics(plan: &Plan, faults: &mut Faults) {
+    if plan.metrics.len() > METRICS_MAX {
+        let count = plan.metrics.len();
+        faults.add("metrics", format!("has {count} metrics; at most {METRICS_MAX} are allowed"));
+    }
+    for (i, metric) in plan.metrics.iter().enumerate() {
+        let at = |field: &str| format!("metrics[{i}].{field}");
+        if !MetricSpec::is_name(&metric.name) {
+            faults.add(at("name"), "must be 1 to 64 letters, digits, `_`, `-` or `.`");
+        } else if plan.metrics[..i].iter().any(|m| m.name == metric.name) {
+            faults.add(at("name"), format!("the metric {:?} stands twice", metric.name));
+        }
+        if !(0.0..100.0).contains(&metric.margin) {
+            faults.add(at("margin"), format!("must be 0 to below 100 (percent), not {}", metric.margin));
+        }
+        if let MetricKind::Amount { cap } = metric.kind
+            && !(cap > 0.0 && cap.is_finite())
+        {
+            faults.add(at("cap"), "must be above 0: the largest value that is counted as it is");
+        }
+        if !metric.window.is_zero() && metric.per == MetricPer::Value {
+            let message =
+                "needs `per: request`: with `per: value` a value is reported once its outcome is known";
+            faults.add(at("window"), message);
+        }
+        if metric.window > METRIC_WINDOW_MAX {
+            faults.add(at("window"), "must be at most 30 days");
+        }
     }
 }
 

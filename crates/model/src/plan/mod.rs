@@ -4,6 +4,7 @@
 //! and have durations. Reading it from YAML, with places for faults, is the business of `runtime::config`.
 
 mod check;
+mod metric;
 mod phase;
 mod policy;
 
@@ -14,10 +15,14 @@ use crate::ServiceKey;
 use crate::split::{DeadMan, ErrorRule, Stickiness};
 
 pub use check::PlanError;
+pub use metric::{
+    Better, METRIC_MARGIN_DEFAULT, METRIC_NAME_BYTES_MAX, METRICS_MAX, MetricKind, MetricPer, MetricRole,
+    MetricSpec,
+};
 pub use phase::{Phase, SuccessCriteria};
 pub use policy::{
-    ALPHA_DEFAULT, AnalysisPolicy, BETA, Clustering, Evidence, OnConcentrated, OnInconclusive,
-    OnNoSafeTarget, OnSharedBreach, RollbackTriggers,
+    ALPHA_DEFAULT, AnalysisPolicy, BETA, Clustering, Evidence, LATENCY_FLOOR_DEFAULT_MS, OnConcentrated,
+    OnInconclusive, OnNoSafeTarget, OnSharedBreach, RollbackTriggers, WARM_UP_DEFAULT,
 };
 
 /// Most phases a plan may have.
@@ -73,6 +78,9 @@ pub struct Plan {
     pub monitoring_interval: Duration,
     /// How verdicts are reached.
     pub analysis: AnalysisPolicy,
+    /// Custom metrics that are judged; at most [`METRICS_MAX`], names differ.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub metrics: Vec<MetricSpec>,
 }
 
 impl Plan {
@@ -101,6 +109,7 @@ impl Plan {
             triggers: RollbackTriggers::default(),
             monitoring_interval: Duration::from_secs(30),
             analysis: AnalysisPolicy::default(),
+            metrics: vec![],
         }
     }
 }

@@ -1,5 +1,7 @@
 //! The policies of a plan: what rolls back, and how verdicts are reached.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 /// What rolls back. `None` = this trigger is off.
@@ -104,10 +106,19 @@ pub struct AnalysisPolicy {
     pub clustering: Clustering,
     /// Largest probability of a false automatic rollback, per attempt. In (0, 0.5]. Default 0.01.
     pub alpha: f64,
+    /// A canary request counts as slower than stable only when it is slower by this, ms, and by 5 %. Default 5.
+    pub latency_floor_ms: f64,
+    /// After a change of the share, comparisons with stable wait this long (or a quarter of the phase, if that is
+    /// shorter): cold caches and pools are no regression. Limits are watched from the first request. Default 5 s.
+    pub warm_up: Duration,
 }
 
 /// Default of [`AnalysisPolicy::alpha`].
 pub const ALPHA_DEFAULT: f64 = 0.01;
+/// Default of [`AnalysisPolicy::latency_floor_ms`].
+pub const LATENCY_FLOOR_DEFAULT_MS: f64 = 5.0;
+/// Default of [`AnalysisPolicy::warm_up`].
+pub const WARM_UP_DEFAULT: Duration = Duration::from_secs(5);
 /// Probability of calling a bad canary proven healthy, per question and phase.
 pub const BETA: f64 = 0.05;
 
@@ -121,6 +132,8 @@ impl Default for AnalysisPolicy {
             on_concentrated: OnConcentrated::default(),
             clustering: Clustering::default(),
             alpha: ALPHA_DEFAULT,
+            latency_floor_ms: LATENCY_FLOOR_DEFAULT_MS,
+            warm_up: WARM_UP_DEFAULT,
         }
     }
 }

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use fw_engine::rollout::{Delta, InFlight, Requested, SourceSeen};
+use fw_engine::rollout::{Before, Delta, InFlight, Requested, SourceSeen};
 use fw_engine::{Event, Look, Started, Target};
 use fw_model::{Epoch, Plan, RunId, Salt, SourceId, Variant};
 use serde::{Deserialize, Serialize};
@@ -41,6 +41,15 @@ struct StartedRecord {
     actor: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    before: Option<BeforeRecord>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BeforeRecord {
+    span: Span,
+    stable: CountsRecord,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -142,7 +151,7 @@ pub fn decode_event(format: u16, bytes: &[u8]) -> Result<Event, RecordError> {
 }
 
 fn started_record(started: &Started) -> StartedRecord {
-    let Started { run, plan, plan_hash, salt, last_epoch, actor, reason } = started.clone();
+    let Started { run, plan, plan_hash, salt, last_epoch, actor, reason, before } = started.clone();
     StartedRecord {
         run,
         plan: (*plan).clone(),
@@ -151,12 +160,25 @@ fn started_record(started: &Started) -> StartedRecord {
         last_epoch,
         actor,
         reason,
+        before: before
+            .map(|Before { span, stable }| BeforeRecord { span: Span(span), stable: stable.into() }),
     }
 }
 
 fn started_of(record: StartedRecord) -> Started {
-    let StartedRecord { run, plan, plan_hash, salt, last_epoch, actor, reason } = record;
-    Started { run, plan: Arc::new(plan), plan_hash: plan_hash.into(), salt, last_epoch, actor, reason }
+    let StartedRecord { run, plan, plan_hash, salt, last_epoch, actor, reason, before } = record;
+    let before =
+        before.map(|BeforeRecord { span: Span(span), stable }| Before { span, stable: stable.into() });
+    Started {
+        run,
+        plan: Arc::new(plan),
+        plan_hash: plan_hash.into(),
+        salt,
+        last_epoch,
+        actor,
+        reason,
+        before,
+    }
 }
 
 fn requested_record(by: &Requested) -> RequestedRecord {

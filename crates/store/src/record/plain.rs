@@ -149,6 +149,8 @@ pub(super) struct CountsRecord {
     /// Satisfied, tolerating.
     #[serde(skip_serializing_if = "is_default")]
     apdex: (u64, u64),
+    #[serde(skip_serializing_if = "is_default")]
+    units: u64,
     /// By name: count, sum, sum of squares.
     #[serde(skip_serializing_if = "is_default")]
     metrics: BTreeMap<String, (u64, Real, Real)>,
@@ -166,6 +168,7 @@ impl From<Counts> for CountsRecord {
             abandoned,
             duration: DurationStats { sum_ms, sum_squares, histogram },
             apdex: Apdex { satisfied, tolerating },
+            units,
             metrics,
         } = counts;
         let metric = |MetricSums { count, sum, sum_squares }| (count, Real(sum), Real(sum_squares));
@@ -181,6 +184,7 @@ impl From<Counts> for CountsRecord {
             sum_squares: Real(sum_squares),
             histogram: histogram.into(),
             apdex: (satisfied, tolerating),
+            units,
             metrics: metrics.into_iter().map(|(name, sums)| (name, metric(sums))).collect(),
         }
     }
@@ -200,6 +204,7 @@ impl From<CountsRecord> for Counts {
             sum_squares: Real(sum_squares),
             histogram,
             apdex: (satisfied, tolerating),
+            units,
             metrics,
         } = record;
         let metric = |(count, Real(sum), Real(sum_squares))| MetricSums { count, sum, sum_squares };
@@ -213,6 +218,7 @@ impl From<CountsRecord> for Counts {
             abandoned,
             duration: DurationStats { sum_ms, sum_squares, histogram: histogram.into() },
             apdex: Apdex { satisfied, tolerating },
+            units,
             metrics: metrics.into_iter().map(|(name, sums)| (name, metric(sums))).collect(),
         }
     }

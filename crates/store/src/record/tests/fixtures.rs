@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fw_engine::analysis::{Sample, State};
-use fw_engine::rollout::{Delta, InFlight, Moving, Requested, SourceSeen, Tally, Totals};
+use fw_engine::rollout::{Before, Delta, InFlight, Moving, Requested, SourceSeen, Tally, Totals};
 use fw_engine::{Event, Look, Rollout, Started, Status, Target, Trigger, Waiting, WaitingKind};
 use fw_model::{
     Apdex, Batches, Counts, DurationStats, Epoch, Histogram, MetricSums, Plan, Salt, SourceId, Timestamp,
@@ -39,6 +39,7 @@ fn counts() -> Counts {
             histogram: histogram(88, &[3, 0, 41, 76]),
         },
         apdex: Apdex { satisfied: 110, tolerating: 6 },
+        units: 17,
         metrics: [("revenue".to_owned(), sums)].into(),
     }
 }
@@ -78,6 +79,10 @@ pub(super) fn events() -> Vec<(&'static str, Event)> {
         last_epoch: Epoch(3),
         actor: "ci".into(),
         reason: Some("release 1.5.0".into()),
+        before: Some(Before {
+            span: Duration::from_secs(600),
+            stable: Counts { requests: 900, ..Counts::default() },
+        }),
     };
     let back = |to| Event::RollbackRequested { to, by: requested(None) };
     vec![
