@@ -19,6 +19,15 @@ pub struct Moments {
     pub s2: f64,
 }
 
+impl Moments {
+    /// Adds the sums of another moment.
+    pub fn add(&mut self, other: Moments) {
+        self.n += other.n;
+        self.s1 += other.s1;
+        self.s2 += other.s2;
+    }
+}
+
 /// Mean and variance of one arm, predicted from past blocks.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Prediction {

@@ -8,6 +8,7 @@
 //! margins, fractional data and the grid of effects are additions.
 
 use crate::grid::{DOWN, EFFECTS, HARM, SAFE, SAFE_EFFECTS};
+use crate::plant::{self, Bug};
 
 /// Smallest base rate a test works with.
 pub const BASE_FLOOR: f64 = 1e-6;
@@ -68,6 +69,12 @@ pub fn log_safe(pair: Pair, base: f64, margin: Margin) -> [f64; SAFE_EFFECTS] {
     SAFE.map(|psi| log_ratio(pair, base, margin, psi))
 }
 
+/// ln e-values against "canary ≤ r₀ · stable + δ" for the six smallest effects of [`HARM`]: what shows health where
+/// lower is worse.
+pub fn log_safe_down(pair: Pair, base: f64, margin: Margin) -> [f64; SAFE_EFFECTS] {
+    std::array::from_fn(|i| log_ratio(pair, base, margin, HARM[i]))
+}
+
 /// As [`log_harm`], for chosen effects; used by placebo comparisons.
 pub fn log_ratio(pair: Pair, base: f64, margin: Margin, psi: f64) -> f64 {
     let Margin { ratio: r0, delta } = margin;
@@ -76,12 +83,14 @@ pub fn log_ratio(pair: Pair, base: f64, margin: Margin, psi: f64) -> f64 {
     }
     let b = if base.is_nan() { BASE_FLOOR } else { base.max(BASE_FLOOR).min(BASE_CEILING / r0.max(1.0)) };
     let (n_t, n_c) = (pair.n_t, pair.n_c);
+    let delta = if plant::has(Bug::DeltaForgotten) { 0.0 } else { delta };
     let denominator = 1.0 - r0 * b + psi * r0 * b;
     let (p_t, rest_t) = (psi * r0 * b / denominator, (1.0 - r0 * b) / denominator);
     let (p_c, rest_c) = (b, 1.0 - b);
-    let total = n_t + n_c;
-    let k = n_t * p_t + n_c * p_c;
-    let sum = k * (1.0 + r0) + n_t * rest_t * r0 + n_c * rest_c;
+    let (share_t, share_c) = if plant::has(Bug::NominalShare) { (0.05, 0.95) } else { (n_t, n_c) };
+    let total = share_t + share_c;
+    let k = share_t * p_t + share_c * p_c;
+    let sum = k * (1.0 + r0) + share_t * rest_t * r0 + share_c * rest_c;
     // The small root, in the form that does not cancel.
     let q = 2.0 * k / (sum + (sum * sum - 4.0 * r0 * total * k).max(0.0).sqrt());
     let q_t = r0 * q;

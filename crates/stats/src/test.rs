@@ -5,7 +5,9 @@
 
 use crate::base::{self, BaseRate};
 use crate::grid::{EFFECTS, SAFE_EFFECTS, log_mean_exp};
-use crate::onset::{Onset, TAU_SECONDS};
+use crate::numbers::{Numbers, flag};
+use crate::onset::Onset;
+use crate::plant::{self, Bug};
 use crate::relative::{self, Margin, Pair};
 
 /// Requests of both arms that close a block …
@@ -33,6 +35,8 @@ pub struct Ask {
     pub margin: Margin,
     /// What must be shown not to be reached, for health; none = the test only rolls back.
     pub safe: Option<Margin>,
+    /// Time over which an onset is expected, seconds: about the rollout.
+    pub tau_seconds: f64,
 }
 
 /// A comparison with stable. Constant size, under 300 bytes.
@@ -49,6 +53,18 @@ pub struct Comparison {
 impl Comparison {
     /// Takes in a look's counts; `seconds` since the look before. Returns whether a block was closed.
     pub fn look(&mut self, ask: &Ask, counts: Pair, seconds: f64, phase_began: bool) -> bool {
+        self.look_at(ask, counts, seconds, phase_began, None)
+    }
+
+    /// As [`Comparison::look`], with stable's rate as predicted by something other than this test's own past.
+    pub fn look_at(
+        &mut self,
+        ask: &Ask,
+        counts: Pair,
+        seconds: f64,
+        phase_began: bool,
+        predicted: Option<f64>,
+    ) -> bool {
         self.pending.add(counts);
         self.age_seconds += seconds.max(0.0);
         self.phase_began |= phase_began;
@@ -56,17 +72,20 @@ impl Comparison {
             return false;
         }
         let (block, age) = (self.pending, self.age_seconds);
-        let rate = self.base.rate();
+        let rate = predicted.unwrap_or_else(|| self.base.rate());
         let log_s: [f64; EFFECTS] = match ask.side {
             Side::Harm => relative::log_harm(block, rate, ask.margin),
             Side::Down => relative::log_down(block, rate, ask.margin),
         };
-        self.harm.step(&log_s, age, self.phase_began, TAU_SECONDS);
+        self.harm.step(&log_s, age, self.phase_began, ask.tau_seconds);
         if self.phase_began {
             self.safe = [0.0; SAFE_EFFECTS];
         }
         if let Some(margin) = ask.safe {
-            let logs = relative::log_safe(block, rate, margin);
+            let logs = match ask.side {
+                Side::Harm => relative::log_safe(block, rate, margin),
+                Side::Down => relative::log_safe_down(block, rate, margin),
+            };
             self.safe.iter_mut().zip(logs).for_each(|(sum, log)| *sum += log);
         }
         self.base.update(block.n_c, block.s_c, age, base::MEMORY_SECONDS);
@@ -79,7 +98,8 @@ impl Comparison {
     fn is_closable(&self) -> bool {
         let Pair { n_t, n_c, .. } = self.pending;
         let large = n_t + n_c >= BLOCK_TOTAL_MIN && n_t >= BLOCK_CANARY_MIN;
-        n_t > 0.0 && n_c > 0.0 && (large || self.age_seconds >= BLOCK_AGE_MAX_SECONDS)
+        let old = self.age_seconds >= BLOCK_AGE_MAX_SECONDS;
+        n_t > 0.0 && n_c > 0.0 && (large || old || plant::has(Bug::OpenBlock))
     }
 
     /// ln of the evidence of harm.
@@ -92,6 +112,17 @@ impl Comparison {
         log_mean_exp(&self.safe)
     }
 
+    /// A new phase: health must be shown anew, from its first block on.
+    pub fn restart_safe(&mut self) {
+        self.safe = [0.0; SAFE_EFFECTS];
+    }
+
+    /// Counts that are waiting for their block to close belong to a split that is over: they are forgotten.
+    pub fn drop_pending(&mut self) {
+        self.pending = Pair::default();
+        self.age_seconds = 0.0;
+    }
+
     /// A new attempt: harm must be shown anew; health and predictions stay.
     pub fn restart_harm(&mut self) {
         self.harm = Onset::default();
@@ -100,6 +131,28 @@ impl Comparison {
     /// Seeds the prediction with stable's counts from before the rollout.
     pub fn seed(&mut self, n: f64, s: f64) {
         self.base = BaseRate { n, s };
+    }
+}
+
+impl Numbers for Comparison {
+    fn give(&self, put: &mut dyn FnMut(f64)) {
+        let Pair { n_t, s_t, n_c, s_c } = self.pending;
+        [n_t, s_t, n_c, s_c, self.age_seconds, flag(self.phase_began), self.base.n, self.base.s]
+            .into_iter()
+            .for_each(&mut *put);
+        self.harm.give(put);
+        self.safe.iter().for_each(|log| put(*log));
+    }
+
+    fn take(next: &mut dyn FnMut() -> f64) -> Self {
+        Comparison {
+            pending: Pair { n_t: next(), s_t: next(), n_c: next(), s_c: next() },
+            age_seconds: next(),
+            phase_began: next() != 0.0,
+            base: BaseRate { n: next(), s: next() },
+            harm: Onset::take(next),
+            safe: std::array::from_fn(|_| next()),
+        }
     }
 }
 

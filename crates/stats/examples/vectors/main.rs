@@ -10,7 +10,7 @@ use serde_json::Value;
 mod sections;
 
 /// Allowed error, relative to max(1, |want|).
-const TOLERANCE: f64 = 1e-9;
+pub(crate) const TOLERANCE: f64 = 1e-9;
 
 /// The worst error of a section, and how many numbers were compared.
 #[derive(Debug, Clone, Copy, Default)]

@@ -136,7 +136,8 @@ fn two_sample_stream(row: &Value, worst: &mut Worst) {
     let margin = margin(row);
     let safe = row["grid"] == "safe";
     let side = if row["grid"] == "down" { Side::Down } else { Side::Harm };
-    let ask = Ask { side, margin, safe: safe.then_some(margin) };
+    let tau_seconds = row["onset"]["tau"].as_f64().unwrap_or(TAU_SECONDS);
+    let ask = Ask { side, margin, safe: safe.then_some(margin), tau_seconds };
     let mut test = Comparison::default();
     for look in row["looks"].as_array().into_iter().flatten() {
         let closed = test.look(&ask, pair(look), number(look, "dt"), look["phase_start"] == true);
@@ -146,7 +147,7 @@ fn two_sample_stream(row: &Value, worst: &mut Worst) {
 }
 
 fn limit_stream(row: &Value, worst: &mut Worst) {
-    let mut onset = Onset::default();
+    let mut onset: Onset = Onset::default();
     for look in row["looks"].as_array().into_iter().flatten() {
         let block = Sums { n: number(look, "n"), s: number(look, "s") };
         let logs = limit::log_harm(block, number(row, "limit"));
