@@ -83,7 +83,7 @@ fn may_advance(before: &Rollout, look: &Look) -> bool {
     let seen = probe(before, look);
     let Some(phase) = seen.phase() else { return false };
     let judgement: Judgement = analysis::judge(&seen);
-    let calm = judgement.lead().is_none();
+    let calm = judgement.lead().is_none() && judgement.split_alarm.is_none();
     let proven = judgement.questions.iter().all(|q| q.answered) && !judgement.questions.is_empty();
     let declared =
         seen.plan.analysis.on_inconclusive == OnInconclusive::Advance && seen.watched >= phase.max_duration();

@@ -65,7 +65,9 @@ impl MeanComparison {
         }
         self.base_t.update(t, age, base::MEMORY_SECONDS);
         self.base_c.update(c, age, base::MEMORY_SECONDS);
-        self.drop_pending();
+        self.pending_t = Moments::default();
+        self.pending_c = Moments::default();
+        self.age_seconds = 0.0;
         self.phase_began = false;
         true
     }
@@ -91,25 +93,14 @@ impl MeanComparison {
         self.safe = [0.0; MEAN_EFFECTS];
     }
 
-    /// Values that wait for their block to close belong to a split that is over: they are forgotten.
-    pub fn drop_pending(&mut self) {
-        self.pending_t = Moments::default();
-        self.pending_c = Moments::default();
-        self.age_seconds = 0.0;
-    }
-
     /// A new attempt: harm must be shown anew; health and predictions stay.
     pub fn restart_harm(&mut self) {
         self.harm = Onset::default();
     }
 
-    /// Values are measured in another unit from now on: what was predicted is converted by this factor.
-    pub fn rescale(&mut self, factor: f64) {
-        for base in [&mut self.base_t, &mut self.base_c] {
-            base.sums.s1 *= factor;
-            base.sums.s2 *= factor * factor;
-        }
-        self.drop_pending();
+    /// Stable's mean as predicted from past blocks; 0 before any.
+    pub fn stable_mean(&self) -> f64 {
+        self.base_c.prediction().mean
     }
 
     /// Seeds stable's prediction with its values from before the rollout.

@@ -117,12 +117,6 @@ impl Comparison {
         self.safe = [0.0; SAFE_EFFECTS];
     }
 
-    /// Counts that are waiting for their block to close belong to a split that is over: they are forgotten.
-    pub fn drop_pending(&mut self) {
-        self.pending = Pair::default();
-        self.age_seconds = 0.0;
-    }
-
     /// A new attempt: harm must be shown anew; health and predictions stay.
     pub fn restart_harm(&mut self) {
         self.harm = Onset::default();

@@ -1,195 +1,313 @@
-//! The tests against the canary, each within its share of α.
+//! What each test says: its evidence, its counts, and the same in words.
 //!
-//! Shares sum to one, and each test's levels over all looks sum to its share, so all automatic
-//! rollbacks of an attempt together are false with probability at most α. The guard (ten requests,
-//! five bad ones) keeps a handful of unlucky first requests from deciding anything.
+//! All tests share one wealth. The evidence of a finding is its part of it, so the findings' evidence adds up to
+//! the rollout's, and that is what is held against the limit.
 
-use fw_model::Plan;
-use fw_stats::{binomial, mean_limit, spending};
+use fw_model::plan::MetricKind;
+use fw_model::{Counts, Plan};
+use fw_stats::mean::Moments;
+use fw_stats::relative::Pair;
 
-use super::{Finding, Sample, Strength, health, sample, words};
-use crate::rollout::{Rollout, Trigger};
+use super::series::Versus;
+use super::tests::{self, Test};
+use super::{Arm, Finding, Strength, health, sample, words};
+use crate::rollout::Rollout;
 
-/// Fewest canary requests of any harm finding.
-const GUARD_REQUESTS_MIN: u64 = 10;
-/// Fewest bad canary events of any harm finding on counts.
-const GUARD_EVENTS_MIN: u64 = 5;
-/// The canary's rate may be this many times stable's before a comparison counts against it.
-const RATIO_MARGIN: f64 = 1.1;
+/// Values of a mean before it may decide.
+const GUARD_VALUES: f64 = 100.0;
 
-/// Shares of α.
-const SHARE_ERRORS_IN_PHASE: f64 = 0.25;
-const SHARE_ERRORS_RECENT: f64 = 0.25;
-const SHARE_ERRORS_VS_STABLE: f64 = 0.2;
-const SHARE_CLIENT_ERRORS: f64 = 0.05;
-const SHARE_MEAN: f64 = 0.1;
-pub(super) const SHARE_HEALTH: f64 = 0.15;
-
-pub(super) fn all(plan: &Plan, rollout: &Rollout) -> Vec<Finding> {
-    let mut findings = vec![];
-    findings.extend(plan.triggers.error_rate.map(|limit| error_limit(plan, rollout, limit)));
-    if !rollout.is_full() {
-        findings.push(errors_vs_stable(plan, rollout));
-        findings.push(client_errors_vs_stable(plan, rollout));
-    }
-    findings.extend(plan.triggers.response_time.map(|limit| response_time(plan, rollout, limit)));
-    findings.extend(plan.triggers.health.map(|limit| health::finding(plan, rollout, limit)));
-    findings
+/// A finding in the making: what a test knows before all are weighed.
+pub(super) struct Known {
+    pub(super) test: Test,
+    pub(super) weight: f64,
+    /// ln of its own evidence, not weighted.
+    pub(super) log_harm: f64,
+    /// For the guard: canary requests, and bad ones among them.
+    pub(super) guard: (f64, f64),
+    value: Option<f64>,
+    limit: f64,
+    canary: Arm,
+    stable: Arm,
+    name: String,
+    text: String,
 }
 
-/// How far a p-value is below the level of this look, and below that of a warning (√α in place of α).
-fn strength(p: f64, alpha: f64, share: f64, look: u64) -> Strength {
-    if p <= spending::level(alpha * share, look) {
-        Strength::Shown
-    } else if p <= spending::level(alpha.sqrt() * share, look) {
-        Strength::Warning
-    } else {
-        Strength::Quiet
-    }
+/// Every test of the plan, as it stands.
+pub(super) fn known(plan: &Plan, rollout: &Rollout) -> Vec<Known> {
+    tests::asked(plan).map(|(test, weight)| one(plan, rollout, test, weight)).collect()
 }
 
-fn guarded(strength: Strength, sample: Sample) -> Strength {
-    let enough = sample.requests >= GUARD_REQUESTS_MIN && sample.errors >= GUARD_EVENTS_MIN;
-    if enough {
-        strength
-    } else {
-        strength.min(Strength::Warning).min(if sample.errors >= 2 {
-            Strength::Warning
-        } else {
-            Strength::Quiet
-        })
+fn one(plan: &Plan, rollout: &Rollout, test: Test, weight: f64) -> Known {
+    let state = &rollout.analysis;
+    match test {
+        Test::ErrorLimit => error_limit(rollout, weight),
+        Test::Errors => compared(test, weight, &state.errors, "errors"),
+        Test::ClientErrors => compared(test, weight, &state.client_errors, "4xx answers"),
+        Test::Latency(place) => latency(rollout, place, weight),
+        Test::Mean => mean(rollout, weight),
+        Test::MeanLimit => mean_limit(plan, rollout, weight),
+        Test::Apdex => apdex(rollout, weight),
+        Test::Metric(place) => metric(plan, rollout, place, weight),
+        Test::Health => health::known(plan, rollout, weight),
     }
 }
 
-/// Errors above the limit: in the phase so far, and in the last looks (a late onset).
-fn error_limit(plan: &Plan, rollout: &Rollout, limit: f64) -> Finding {
-    let look = rollout.analysis.attempt_looks;
-    let alpha = plan.analysis.alpha;
-    let phase = Sample::of(&rollout.tally.canary);
-    let recent = rollout.analysis.recent.iter().fold(Sample::default(), |sum, &s| sum.plus(s));
-    let p_of = |s: Sample| binomial::at_least(s.requests, s.errors, limit / 100.0);
-    let (p_phase, p_recent) = (p_of(phase), p_of(recent));
-    let in_phase = guarded(strength(p_phase, alpha, SHARE_ERRORS_IN_PHASE, look), phase);
-    let in_recent = guarded(strength(p_recent, alpha, SHARE_ERRORS_RECENT, look), recent);
-    let (strength, sample, p, when) = if in_recent > in_phase {
-        (in_recent, recent, p_recent, "in the last looks")
+impl Known {
+    pub(super) fn new(test: Test, weight: f64, log_harm: f64, guard: (f64, f64)) -> Known {
+        let name = test.trigger().as_str().to_owned();
+        let (canary, stable) = (Arm::default(), Arm::default());
+        Known {
+            test,
+            weight,
+            log_harm,
+            guard,
+            value: None,
+            limit: 0.0,
+            canary,
+            stable,
+            name,
+            text: String::new(),
+        }
+    }
+
+    pub(super) fn about(mut self, value: Option<f64>, limit: f64, text: String) -> Known {
+        (self.value, self.limit, self.text) = (value, limit, text);
+        self
+    }
+
+    fn counted(mut self, canary: Arm, stable: Arm) -> Known {
+        (self.canary, self.stable) = (canary, stable);
+        self
+    }
+
+    fn named(mut self, name: String) -> Known {
+        self.name = name;
+        self
+    }
+
+    /// ln of its part of the shared evidence.
+    pub(super) fn log_part(&self) -> f64 {
+        self.weight.ln() + self.log_harm
+    }
+
+    /// Whether enough canary requests were seen for it to decide.
+    pub(super) fn is_guarded(&self) -> bool {
+        self.guard.0 >= fw_stats::decision::GUARD_REQUESTS && self.guard.1 >= fw_stats::decision::GUARD_EVENTS
+    }
+
+    /// The finding, with `log_shown` as the evidence in words.
+    pub(super) fn finding(self, strength: Strength, log_shown: f64, log_needed: f64) -> Finding {
+        let evidence = match self.test {
+            Test::Health => String::new(),
+            _ => format!("; evidence {}, limit {}", words::ratio(log_shown), words::ratio(log_needed)),
+        };
+        Finding {
+            trigger: self.test.trigger(),
+            name: self.name,
+            strength,
+            value: self.value,
+            limit: self.limit,
+            text: format!("{}{evidence}", self.text),
+            weight: self.weight,
+            log_evidence: self.log_harm,
+            canary: self.canary,
+            stable: self.stable,
+        }
+    }
+}
+
+fn arms(seen: Pair) -> (Arm, Arm) {
+    (Arm { n: seen.n_t, sum: seen.s_t, is_share: true }, Arm { n: seen.n_c, sum: seen.s_c, is_share: true })
+}
+
+fn percent_of(n: f64, s: f64) -> Option<f64> {
+    (n > 0.0).then(|| 100.0 * s / n)
+}
+
+fn error_limit(rollout: &Rollout, weight: f64) -> Known {
+    let state = &rollout.analysis;
+    let guard = (state.limit.seen.n_t, state.limit.seen.s_t);
+    let seen = super::feed::pair(&rollout.tally, |counts| (counts.requests as f64, counts.errors as f64));
+    let (canary, stable) = arms(seen);
+    let known = Known::new(Test::ErrorLimit, weight, state.limit.canary.log_evidence(), guard);
+    let Some(limit) = error_limit_percent(rollout) else {
+        return known.counted(canary, stable).about(None, 100.0, "no error limit holds in this phase".into());
+    };
+    let from = if rollout.plan.triggers.error_rate.is_none() {
+        " (from stable's rate in the last phase, taken as steady)"
     } else {
-        (in_phase, phase, p_phase, "in this phase")
+        ""
     };
     let text = format!(
-        "canary {} {when}, limit {}: {} if it were within the limit; {}",
-        words::rate("errors", sample.errors, sample.requests),
+        "canary {}, limit {}{from}; stable {}",
+        words::rate("errors", seen.s_t, seen.n_t),
         words::percent(limit),
-        words::odds(p),
-        stable_words(rollout),
+        words::rate("errors", seen.s_c, seen.n_c),
     );
-    Finding { trigger: Trigger::ErrorRate, strength, value: phase_rate(sample), limit, text }
+    known.counted(canary, stable).about(percent_of(seen.n_t, seen.s_t), limit, text)
 }
 
-fn phase_rate(sample: Sample) -> Option<f64> {
-    (sample.requests > 0).then(|| 100.0 * sample.errors as f64 / sample.requests as f64)
+/// The error limit that holds now, percent: the plan's; without one, at 100 %, one made of stable's last rate.
+pub(crate) fn error_limit_percent(rollout: &Rollout) -> Option<f64> {
+    let bake = rollout.analysis.phase.bake_limit;
+    let made = (rollout.is_full() && bake > 0.0).then_some(bake);
+    rollout.plan.triggers.error_rate.or(made)
 }
 
-fn stable_words(rollout: &Rollout) -> String {
-    let stable = &rollout.tally.stable;
-    format!("stable {}", words::rate("errors", stable.errors, stable.requests))
-}
-
-/// Bad events more frequent than on stable in the same seconds: given all of them, the canary's part
-/// is at most binomial with the canary's share of requests (weighted by the margin).
-/// Source: Przyborowski & Wilenski (1940), the conditional test of two rates; conservative for proportions.
-fn compared(rollout: &Rollout, bad: (u64, u64)) -> f64 {
-    let (canary, stable) = (rollout.tally.canary.requests as f64, rollout.tally.stable.requests as f64);
-    if canary == 0.0 || stable == 0.0 {
-        return 1.0;
-    }
-    let share = RATIO_MARGIN * canary / (RATIO_MARGIN * canary + stable);
-    binomial::at_least(bad.0.saturating_add(bad.1), bad.0, share)
-}
-
-fn errors_vs_stable(plan: &Plan, rollout: &Rollout) -> Finding {
-    let (canary, stable) = (&rollout.tally.canary, &rollout.tally.stable);
-    let p = compared(rollout, (canary.errors, stable.errors));
-    let look = rollout.analysis.attempt_looks;
-    let strength =
-        guarded(strength(p, plan.analysis.alpha, SHARE_ERRORS_VS_STABLE, look), Sample::of(canary));
+fn compared(test: Test, weight: f64, versus: &Versus, what: &str) -> Known {
+    let Pair { n_t, s_t, n_c, s_c } = versus.visit;
+    let (canary, stable) = arms(versus.visit);
     let text = format!(
-        "canary {} against {} in the same seconds: {} if it were no worse",
-        words::rate("errors", canary.errors, canary.requests),
-        stable_words(rollout),
-        words::odds(p),
+        "canary {} against stable {} in the same seconds",
+        words::rate(what, s_t, n_t),
+        words::share(s_c, n_c),
     );
-    let limit = RATIO_MARGIN * stable.error_rate_percent().unwrap_or(0.0);
-    Finding { trigger: Trigger::ErrorsVsStable, strength, value: canary.error_rate_percent(), limit, text }
+    let limit = tests::ERROR_RATIO * percent_of(n_c, s_c).unwrap_or(0.0);
+    Known::new(test, weight, versus.test.log_harm(), (versus.seen.n_t, versus.seen.s_t))
+        .counted(canary, stable)
+        .about(percent_of(n_t, s_t), limit, text)
 }
 
-fn client_errors_vs_stable(plan: &Plan, rollout: &Rollout) -> Finding {
-    let (canary, stable) = (&rollout.tally.canary, &rollout.tally.stable);
-    let p = compared(rollout, (canary.client_errors, stable.client_errors));
-    let bad = Sample { requests: canary.requests, errors: canary.client_errors };
-    let look = rollout.analysis.attempt_looks;
-    let strength = guarded(strength(p, plan.analysis.alpha, SHARE_CLIENT_ERRORS, look), bad);
-    let rate = |bad: u64, all: u64| if all == 0 { 0.0 } else { 100.0 * bad as f64 / all as f64 };
+fn latency(rollout: &Rollout, place: usize, weight: f64) -> Known {
+    let (quantile, name) = tests::QUANTILES[place];
+    let slower = &rollout.analysis.latency[place];
+    let guard = (slower.versus.seen.n_t, slower.versus.seen.s_t);
+    let seen = slower.versus.visit;
+    let (canary, stable) = arms(seen);
+    let log = slower.versus.test.log_harm();
     let text = format!(
-        "canary {} against stable {} in the same seconds: {} if it were no worse",
-        words::rate("4xx answers", canary.client_errors, canary.requests),
-        words::rate("4xx answers", stable.client_errors, stable.requests),
-        words::odds(p),
+        "{} of the canary's requests took more than {} (stable's {name} and its margin) against {} of stable's above its {name}",
+        words::share(seen.s_t, seen.n_t),
+        words::millis(slower.threshold_ms),
+        words::share(seen.s_c, seen.n_c),
     );
-    Finding {
-        trigger: Trigger::ClientErrorsVsStable,
-        strength,
-        value: (canary.requests > 0).then(|| rate(canary.client_errors, canary.requests)),
-        limit: RATIO_MARGIN * rate(stable.client_errors, stable.requests),
-        text,
-    }
+    let limit = percent_of(seen.n_c, seen.s_c).unwrap_or(100.0 * (1.0 - quantile));
+    Known::new(Test::Latency(place), weight, log, guard)
+        .counted(canary, stable)
+        .named(format!("{} {name}", Test::Latency(place).trigger().as_str()))
+        .about(percent_of(seen.n_t, seen.s_t), limit, text)
 }
 
-/// Mean response time above the limit, requests under way included.
-fn response_time(plan: &Plan, rollout: &Rollout, limit: f64) -> Finding {
+fn mean_of(m: Moments, unit: f64) -> Option<f64> {
+    (m.n > 0.0).then(|| unit * m.s1 / m.n)
+}
+
+/// Means may decide from a hundred values on, whatever they are.
+fn values_guard(n: f64) -> (f64, f64) {
+    if n >= GUARD_VALUES { (n, fw_stats::decision::GUARD_EVENTS) } else { (n, 0.0) }
+}
+
+fn mean(rollout: &Rollout, weight: f64) -> Known {
+    let state = &rollout.analysis;
+    let [t, c] = state.mean.visit;
+    let unit = state.phase.cap_ms;
+    let arm = |m: Moments| Arm { n: m.n, sum: m.s1 * unit, is_share: false };
+    let (of_t, of_c) = (mean_of(t, unit), mean_of(c, unit));
+    let said = |mean: Option<f64>| mean.map_or("unknown".to_owned(), words::millis);
+    let text = format!(
+        "canary mean response time {} over {} requests against stable {} (each counted up to {})",
+        said(of_t),
+        words::count(t.n as u64),
+        said(of_c),
+        words::millis(unit),
+    );
+    let limit = (1.0 + tests::LATENCY_MARGIN) * of_c.unwrap_or(0.0);
+    Known::new(Test::Mean, weight, state.mean.test.log_harm(), values_guard(state.mean.seen[0].n))
+        .counted(arm(t), arm(c))
+        .about(of_t, limit, text)
+}
+
+fn mean_limit(plan: &Plan, rollout: &Rollout, weight: f64) -> Known {
+    let limit = plan.triggers.response_time.unwrap_or(f64::INFINITY);
     let counts = sample::with_overdue(rollout);
     let timed = counts.duration.histogram.total();
-    let log = mean_limit::ln_evidence_above(
-        timed as f64,
-        counts.duration.sum_ms,
-        counts.duration.sum_squares,
-        limit,
-    );
-    // One e-value a visit: every visit of an attempt spends the share again at its own level.
-    let needed = (1.0 / (plan.analysis.alpha * SHARE_MEAN)).ln() + visits_penalty(rollout);
     let value = counts.mean_ms();
-    let strength = if timed < GUARD_REQUESTS_MIN {
-        Strength::Quiet
-    } else if log >= needed {
-        Strength::Shown
-    } else if value.is_some_and(|mean| mean > limit) {
-        Strength::Warning
-    } else {
-        Strength::Quiet
-    };
+    let state = &rollout.analysis.mean_limit;
+    let arm = |m: Moments| Arm { n: m.n, sum: m.s1, is_share: false };
     let text = format!(
-        "canary mean response time {} over {} requests, limit {}; evidence {:.0} : 1, needed {:.0} : 1",
+        "canary mean response time {} over {} requests, limit {}",
         value.map_or("unknown".into(), words::millis),
         words::count(timed),
         words::millis(limit),
-        log.exp().min(1e15),
-        needed.exp(),
     );
-    Finding { trigger: Trigger::ResponseTime, strength, value, limit, text }
+    Known::new(Test::MeanLimit, weight, state.canary.log_evidence(), values_guard(state.seen[0].n))
+        .counted(arm(state.seen[0]), arm(state.seen[1]))
+        .about(value, limit, text)
 }
 
-/// ln of the factor by which the j-th visit's evidence must be stronger: j (j + 1), so that all visits
-/// of an attempt stay inside one share. The first visit of the first phase pays ln 2.
-pub(super) fn visits_penalty(rollout: &Rollout) -> f64 {
-    let visit = rollout.position.map_or(1.0, |position| position as f64 + 1.0);
-    (visit * (visit + 1.0)).ln()
+/// Fewest canary requests before a mean above its limit is a warning.
+const WARNING_REQUESTS: u64 = 10;
+
+/// A mean that is above its limit now: an alert, whatever the evidence is.
+pub(super) fn mean_is_over(plan: &Plan, rollout: &Rollout) -> bool {
+    let Some(limit) = plan.triggers.response_time else { return false };
+    let counts = sample::with_overdue(rollout);
+    counts.duration.histogram.total() >= WARNING_REQUESTS && counts.mean_ms().is_some_and(|mean| mean > limit)
 }
 
-/// Whether stable breaks the error limit by the same test.
-pub(super) fn stable_over_limit(plan: &Plan, rollout: &Rollout) -> bool {
-    let Some(limit) = plan.triggers.error_rate else { return false };
-    let stable = Sample::of(&rollout.tally.stable);
-    let p = binomial::at_least(stable.requests, stable.errors, limit / 100.0);
-    let look = rollout.analysis.attempt_looks;
-    guarded(strength(p, plan.analysis.alpha, SHARE_ERRORS_IN_PHASE, look), stable) == Strength::Shown
+fn apdex(rollout: &Rollout, weight: f64) -> Known {
+    let state = &rollout.analysis.apdex;
+    let (guard, seen) = ((state.seen.n_t, state.seen.s_t), state.visit);
+    let score = |n: f64, s: f64| (n > 0.0).then(|| 1.0 - s / n);
+    let said = |score: Option<f64>| score.map_or("unknown".to_owned(), |s| format!("{s:.3}"));
+    let (t, c) = (score(seen.n_t, seen.s_t), score(seen.n_c, seen.s_c));
+    let text = format!(
+        "canary Apdex {} over {} requests against stable {} in the same seconds",
+        said(t),
+        words::count(seen.n_t as u64),
+        said(c),
+    );
+    let arm = |n: f64, s: f64| Arm { n, sum: n - s, is_share: true };
+    Known::new(Test::Apdex, weight, state.test.log_harm(), guard)
+        .counted(arm(seen.n_t, seen.s_t), arm(seen.n_c, seen.s_c))
+        .about(t.map(|t| 100.0 * t), c.map_or(0.0, |c| 100.0 * c), text)
+}
+
+fn metric(plan: &Plan, rollout: &Rollout, place: usize, weight: f64) -> Known {
+    let (spec, state) = (&plan.metrics[place], &rollout.analysis.metrics[place]);
+    let test = Test::Metric(place);
+    let name = format!("metric {}", spec.name);
+    let (log, t, c) = match spec.kind {
+        MetricKind::Proportion => {
+            let Pair { n_t, s_t, n_c, s_c } = state.rate.visit;
+            let moments = |n, s1| Moments { n, s1, s2: s1 };
+            (state.rate.test.log_harm(), moments(n_t, s_t), moments(n_c, s_c))
+        }
+        MetricKind::Amount { .. } => (state.mean.test.log_harm(), state.mean.visit[0], state.mean.visit[1]),
+    };
+    let unit = spec.cap();
+    let is_share = spec.kind == MetricKind::Proportion;
+    let arm = |m: Moments| Arm { n: m.n, sum: m.s1 * unit, is_share };
+    let (of_t, of_c) = (mean_of(t, unit), mean_of(c, unit));
+    let said = |mean: Option<f64>| words::amount(mean, is_share, &spec.unit);
+    let text = if state.unsound {
+        format!("{}: values outside of what its kind allows were reported, so it is not judged", spec.name)
+    } else {
+        format!(
+            "{} of the canary {} over {} against stable {} over {}",
+            spec.name,
+            said(of_t),
+            words::count(t.n as u64),
+            said(of_c),
+            words::count(c.n as u64)
+        )
+    };
+    let values = state.rate.seen.n_t + state.mean.seen[0].n;
+    Known::new(test, weight, log, values_guard(values)).counted(arm(t), arm(c)).named(name).about(
+        of_t,
+        of_c.unwrap_or(0.0),
+        text,
+    )
+}
+
+/// Whether stable breaks the error limit (or, for a slow mean, that one) by the same evidence.
+pub(super) fn stable_over_limit(rollout: &Rollout, log_needed: f64) -> [bool; 2] {
+    let state = &rollout.analysis;
+    let errors = error_limit_percent(rollout).is_some() && state.limit.stable.log_evidence() >= log_needed;
+    [errors, state.mean_limit.stable.log_evidence() >= log_needed]
+}
+
+/// The canary's counts of a phase as a health interval needs them.
+pub(super) fn phase_counts(rollout: &Rollout) -> Counts {
+    sample::with_overdue(rollout)
 }

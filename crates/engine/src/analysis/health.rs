@@ -7,8 +7,10 @@
 use fw_model::{Counts, Plan, bucket_upper_ms};
 use fw_stats::sequence;
 
-use super::{Finding, Strength, findings, sample, words};
-use crate::rollout::{Rollout, Trigger, health_of};
+use super::findings::Known;
+use super::tests::Test;
+use super::{sample, words};
+use crate::rollout::{Rollout, health_of};
 
 /// The response part of the score is 0 from this mean on.
 const RESPONSE_ZERO_MS: f64 = 1100.0;
@@ -66,24 +68,17 @@ fn satisfaction_bounds(counts: &Counts, alpha: f64) -> (f64, f64) {
     }
 }
 
-/// Health shown to be below the trigger: even its upper bound is.
-pub(super) fn finding(plan: &Plan, rollout: &Rollout, limit: f64) -> Finding {
+/// Health shown to be below the trigger: even its upper bound is. It enters the shared wealth as a bet that pays
+/// 1/α at once when that happens, which under an acceptable canary has probability at most its part of α.
+pub(super) fn known(plan: &Plan, rollout: &Rollout, weight: f64) -> Known {
     let counts = sample::with_overdue(rollout);
-    let penalty = findings::visits_penalty(rollout).exp();
-    let alpha_of = |alpha: f64| alpha * findings::SHARE_HEALTH / penalty;
+    let limit = plan.triggers.health.unwrap_or(0.0);
     let value = health_of(&counts).map(|h| h.score);
-    let shown = bounds(&counts, alpha_of(plan.analysis.alpha));
-    let below = |bounds: Option<Bounds>| bounds.is_some_and(|b| b.high < limit);
     // The upper bound is never below the score, so a score above the limit needs no bound to say so.
-    let strength = if counts.requests < REQUESTS_MIN || value.is_none_or(|value| value >= limit) {
-        Strength::Quiet
-    } else if below(shown) {
-        Strength::Shown
-    } else if below(bounds(&counts, alpha_of(plan.analysis.alpha.sqrt()))) {
-        Strength::Warning
-    } else {
-        Strength::Quiet
-    };
+    let suspect = counts.requests >= REQUESTS_MIN && value.is_some_and(|value| value < limit);
+    let shown = if suspect { bounds(&counts, level(plan.analysis.alpha, weight, rollout)) } else { None };
+    let is_below = shown.is_some_and(|b| b.high < limit);
+    let log = if is_below { -(plan.analysis.alpha * weight).ln() } else { f64::NEG_INFINITY };
     let text = match (value, shown) {
         (Some(value), Some(b)) => format!(
             "health score {value:.1} (between {:.1} and {:.1} at every look) over {} requests, limit {limit}",
@@ -91,7 +86,28 @@ pub(super) fn finding(plan: &Plan, rollout: &Rollout, limit: f64) -> Finding {
             b.high,
             words::count(counts.requests)
         ),
-        _ => "no health score without requests".into(),
+        (Some(value), None) => {
+            format!("health score {value:.1} over {} requests, limit {limit}", words::count(counts.requests))
+        }
+        (None, _) => "no health score without requests".into(),
     };
-    Finding { trigger: Trigger::Health, strength, value, limit, text }
+    let guard = (counts.requests as f64, fw_stats::decision::GUARD_EVENTS);
+    Known::new(Test::Health, weight, log, guard).about(value, limit, text)
+}
+
+/// Whether the score is suspiciously low: by the same bound at √α.
+pub(super) fn warns(known: &Known, plan: &Plan, rollout: &Rollout) -> bool {
+    let Some(limit) = plan.triggers.health.filter(|_| known.test == Test::Health) else { return false };
+    let counts = sample::with_overdue(rollout);
+    let suspect =
+        counts.requests >= REQUESTS_MIN && health_of(&counts).is_some_and(|health| health.score < limit);
+    let level = level(plan.analysis.alpha.sqrt(), known.weight, rollout);
+    suspect && bounds(&counts, level).is_some_and(|b| b.high < limit)
+}
+
+/// The part of `alpha` for the visit to this phase: the j-th gets 1/(j (j + 1)), so that all visits of an attempt
+/// stay inside one part.
+fn level(alpha: f64, weight: f64, rollout: &Rollout) -> f64 {
+    let visit = rollout.position.map_or(1.0, |position| position as f64 + 1.0);
+    alpha * weight / (visit * (visit + 1.0))
 }

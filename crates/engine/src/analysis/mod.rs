@@ -1,65 +1,30 @@
 //! What the observations say: findings against the canary, questions it must answer, a verdict.
 //!
-//! This is the interface the sequential analysis fills: `State` is what the tests remember, `absorb`
-//! feeds it, `judge` reads it. For now each limit is judged by an exact one-sided binomial test
-//! whose level at the k-th look is α / (k (k + 1)), so that looking every second stays honest; means
-//! by a bounded-bet e-value, which may be looked at any time. Whatever is decided about it is not here.
+//! [`State`] is what the tests remember, a look is taken in by it, [`judge`] reads it. The tests are e-processes
+//! over one shared wealth (`fw_stats`), so they hold at every look: whatever is rolled back by itself in an attempt
+//! is rolled back falsely with probability at most α. What is decided about a judgement is not here.
 
-mod findings;
+mod feed;
+pub(crate) mod findings;
 mod health;
+mod metric;
+mod past;
 mod questions;
+mod ratio;
 mod sample;
+mod series;
+mod state;
+mod tests;
 mod words;
 
 use fw_model::Plan;
+use fw_stats::decision::{self, Evidence, Lead, Levels, Outcome, PhaseTime};
 
-use crate::rollout::{InFlight, Rollout, Tally, Trigger};
+use crate::rollout::{Rollout, Trigger};
 
-pub use sample::Sample;
-
-/// Looks kept for the test of the last seconds.
-pub const RECENT_LOOKS_MAX: usize = 10;
-
-/// What the tests remember between looks.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct State {
-    /// Looks with new canary requests in this attempt.
-    pub attempt_looks: u64,
-    /// Looks with new canary requests in this visit to the phase.
-    pub phase_looks: u64,
-    /// The last looks with new canary requests, oldest first; at most [`RECENT_LOOKS_MAX`].
-    pub recent: Vec<Sample>,
-    /// Requests under way at the last look.
-    pub in_flight: InFlight,
-}
-
-impl State {
-    /// Takes in what a look added to the canary.
-    pub(crate) fn absorb(&mut self, fresh: &Tally, in_flight: &InFlight) {
-        self.in_flight = in_flight.clone();
-        if fresh.canary.requests == 0 {
-            return;
-        }
-        self.attempt_looks += 1;
-        self.phase_looks += 1;
-        if self.recent.len() == RECENT_LOOKS_MAX {
-            self.recent.remove(0);
-        }
-        self.recent.push(Sample { requests: fresh.canary.requests, errors: fresh.canary.errors });
-    }
-
-    /// A new visit: health must be shown again, the harm budget goes on.
-    pub(crate) fn enter_phase(&mut self) {
-        self.phase_looks = 0;
-        self.recent.clear();
-        self.in_flight = InFlight::default();
-    }
-
-    /// A new attempt: a new promise of α.
-    pub(crate) fn enter_attempt(&mut self) {
-        self.attempt_looks = 0;
-    }
-}
+pub(crate) use feed::{Feed, tau_seconds};
+pub use state::State;
+use tests::Test;
 
 /// What the analysis says now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -94,26 +59,60 @@ pub enum Strength {
     Shown,
 }
 
+/// What a test saw of one version in this attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Arm {
+    /// Requests or values.
+    pub n: f64,
+    /// Bad (or good) ones among them, or their sum in the test's unit.
+    pub sum: f64,
+    /// Whether `sum / n` is a share of `n`, for which an interval is exact.
+    pub is_share: bool,
+}
+
+impl Arm {
+    /// The share with an interval that holds at every look, as fractions: value, low, high. None without requests,
+    /// or where it is no share.
+    ///
+    /// Source: [`fw_stats::sequence::proportion`].
+    pub fn interval(&self, alpha: f64) -> Option<(f64, f64, f64)> {
+        (self.is_share && self.n > 0.0).then(|| {
+            let (low, high) = fw_stats::sequence::proportion(self.n, self.sum, alpha);
+            (self.sum / self.n, low, high)
+        })
+    }
+}
+
 /// What one test says against the canary.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Finding {
     /// Which rule it belongs to.
     pub trigger: Trigger,
+    /// Its name: the rule, or more exactly, such as `latencyVsStable p99`.
+    pub name: String,
     /// How strong.
     pub strength: Strength,
     /// The point estimate, in the unit of `limit`; none without data.
     pub value: Option<f64>,
-    /// The limit: percent, ms or score.
+    /// The limit: percent, ms, score or the metric's unit.
     pub limit: f64,
-    /// In words with counts.
+    /// In words with counts and evidence.
     pub text: String,
+    /// Its part of the shared wealth, 0 to 1.
+    pub weight: f64,
+    /// ln of its own evidence: its part of the rollout's is that plus ln of the weight.
+    pub log_evidence: f64,
+    /// What it saw of the canary.
+    pub canary: Arm,
+    /// What it saw of stable.
+    pub stable: Arm,
 }
 
 /// What must be shown before the phase ends.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Question {
-    /// `errorRate`, `responseTime` or `healthScore`.
-    pub name: &'static str,
+    /// `errorRate`, `responseTime`, `healthScore`, `errorsVsStable`, `latencyVsStable`, or `metric NAME`.
+    pub name: String,
     /// Whether it is answered well.
     pub answered: bool,
     /// Whether the point estimate is on the right side; an unanswered one then only needs more data.
@@ -124,50 +123,127 @@ pub struct Question {
     pub requests_missing: Option<u64>,
 }
 
-/// What the observations of this visit say.
+/// What the observations say.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Judgement {
     /// All in one word.
     pub verdict: Verdict,
-    /// One for each rule that applies.
+    /// One for each test of the plan.
     pub findings: Vec<Finding>,
     /// One for each thing that must be shown.
     pub questions: Vec<Question>,
     /// Whether stable breaks the error limit too.
     pub stable_over_limit: bool,
+    /// Both versions break a limit and no comparison warns: a shared dependency is probably down.
+    pub shared_breach: bool,
+    /// Why the split can't be trusted, if it can't.
+    pub split_alarm: Option<String>,
+    /// ln of the shared evidence against the canary.
+    pub log_total: f64,
+    /// ln of the evidence that rolls back: 1/α.
+    pub log_needed: f64,
+    /// Probability, valid at every look so far, of evidence as strong as the strongest seen in this attempt, were the
+    /// canary acceptable.
+    pub anytime_p: f64,
 }
 
 impl Judgement {
-    /// The finding of a rule.
-    pub fn finding(&self, trigger: Trigger) -> Option<&Finding> {
-        self.findings.iter().find(|f| f.trigger == trigger)
-    }
-
-    /// How strong a rule's finding is.
+    /// How strong a rule's findings are.
     pub fn strength(&self, trigger: Trigger) -> Strength {
-        self.finding(trigger).map_or(Strength::Quiet, |f| f.strength)
+        let own = self.findings.iter().filter(|f| f.trigger == trigger);
+        own.map(|f| f.strength).max().unwrap_or(Strength::Quiet)
     }
 
     /// The strongest finding, if any is more than quiet.
     pub fn lead(&self) -> Option<&Finding> {
-        self.findings.iter().filter(|f| f.strength > Strength::Quiet).max_by_key(|f| f.strength)
+        let part = |f: &Finding| f.weight.ln() + f.log_evidence;
+        self.findings
+            .iter()
+            .filter(|f| f.strength > Strength::Quiet)
+            .max_by(|a, b| a.strength.cmp(&b.strength).then(part(a).total_cmp(&part(b))))
     }
 }
 
-/// Reads what was observed in this visit.
+/// Reads what was observed.
 pub fn judge(rollout: &Rollout) -> Judgement {
     let plan: &Plan = &rollout.plan;
-    let findings = findings::all(plan, rollout);
-    let questions = match rollout.phase() {
-        Some(phase) => questions::all(plan, phase, rollout),
-        None => vec![],
+    let alpha = plan.analysis.alpha;
+    let log_needed = -alpha.ln();
+    let known = findings::known(plan, rollout);
+    let over = findings::stable_over_limit(rollout, log_needed);
+    let compared = |k: &findings::Known| !k.test.is_limit() && k.log_harm >= 0.5 * log_needed;
+    let worse = known.iter().any(compared);
+    let evidence: Vec<Evidence> = known
+        .iter()
+        .map(|k| Evidence {
+            weight: k.weight,
+            log_harm: k.log_harm,
+            log_safe: None,
+            requests: k.guard.0,
+            bad_events: k.guard.1,
+        })
+        .collect();
+    let split = rollout.analysis.ratio;
+    let levels = Levels { alpha, beta: fw_model::plan::BETA, alpha_srm: ratio::ALPHA };
+    let time = PhaseTime { passed: 0.0, min: f64::INFINITY, max: f64::INFINITY };
+    let decided = decision::decide(&evidence, split.log_evidence(), time, levels, false);
+    let lead = match decided.lead {
+        Lead::Question(place) => Some(place),
+        Lead::None | Lead::SampleRatio => strongest(&known).filter(|_| decided.log_total >= 0.5 * log_needed),
     };
-    let strongest = findings.iter().map(|f| f.strength).max().unwrap_or(Strength::Quiet);
+    let shown = decided.outcome == Outcome::Degraded;
+    let is_breach = |k: &findings::Known| match k.test {
+        Test::ErrorLimit => over[0],
+        Test::MeanLimit => over[1],
+        _ => false,
+    };
+    let shared_breach = shown && !worse && lead.is_some_and(|place| is_breach(&known[place]));
+    let mean_over = findings::mean_is_over(plan, rollout);
+    let split_alarm = split.is_alarm().then(|| words::split(&split));
+    let findings: Vec<Finding> = known
+        .into_iter()
+        .enumerate()
+        .map(|(place, k)| {
+            let leads = lead == Some(place);
+            let alone = k.log_part() >= log_needed && k.is_guarded();
+            let warns = k.test == Test::MeanLimit && mean_over || health::warns(&k, plan, rollout);
+            let strength = match () {
+                () if alone || (leads && shown) => Strength::Shown,
+                () if leads || warns => Strength::Warning,
+                () => Strength::Quiet,
+            };
+            let log = if leads { decided.log_total } else { k.log_part() };
+            k.finding(strength, log, log_needed)
+        })
+        .collect();
+    let questions = rollout.phase().map_or(vec![], |phase| questions::all(plan, phase, rollout));
     let answered = !questions.is_empty() && questions.iter().all(|q| q.answered);
-    let verdict = match strongest {
-        Strength::Shown => Verdict::Degraded,
-        Strength::Quiet if answered => Verdict::Healthy,
-        Strength::Quiet | Strength::Warning => Verdict::Inconclusive,
+    let quiet = findings.iter().all(|f| f.strength == Strength::Quiet) && split_alarm.is_none();
+    let verdict = match () {
+        () if findings.iter().any(|f| f.strength == Strength::Shown) => Verdict::Degraded,
+        () if quiet && answered => Verdict::Healthy,
+        () => Verdict::Inconclusive,
     };
-    Judgement { verdict, findings, questions, stable_over_limit: findings::stable_over_limit(plan, rollout) }
+    let anytime_p = fw_stats::test::anytime_p(rollout.analysis.phase.log_total_max.max(decided.log_total));
+    Judgement {
+        verdict,
+        findings,
+        questions,
+        stable_over_limit: over[0],
+        shared_breach,
+        split_alarm,
+        log_total: decided.log_total,
+        log_needed,
+        anytime_p,
+    }
+}
+
+fn strongest(known: &[findings::Known]) -> Option<usize> {
+    let parts = known.iter().map(findings::Known::log_part).enumerate();
+    parts.max_by(|a, b| a.1.total_cmp(&b.1)).map(|(place, _)| place)
+}
+
+/// An interval of the health score that holds at every look with 95 %: low, high. None without canary requests.
+pub fn health_interval(rollout: &Rollout) -> Option<(f64, f64)> {
+    health::bounds(&findings::phase_counts(rollout), fw_model::plan::BETA).map(|b| (b.low, b.high))
 }

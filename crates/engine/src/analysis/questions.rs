@@ -1,15 +1,18 @@
-//! The questions a phase must answer before it ends: its criteria, or the rollback limit.
+//! The questions a phase must answer before it ends: its criteria, or the rollback limit and stable; and the
+//! metrics that gate.
 //!
-//! Under `proven` a question is answered when the opposite is refuted at level β / (k (k + 1)) at the
-//! k-th look of the visit; under `observed` when the point estimate of ten requests says so.
+//! Under `proven` a question is answered when the evidence that the canary is *not* bad reaches 1/β, by an e-process
+//! that began with the phase; under `observed` when the point estimate of ten requests says so.
 
-use fw_model::plan::{BETA, Evidence};
-use fw_model::{Phase, Plan};
-use fw_stats::{binomial, spending};
+use fw_model::plan::{BETA, Better, Evidence, MetricKind, MetricRole, MetricSpec, RouterKind};
+use fw_model::{Counts, Phase, Plan};
 
-use super::{Question, Sample, health, sample, words};
+use super::series::log_below;
+use super::{Question, health, sample, words};
 use crate::rollout::{Rollout, health_of};
 
+/// More requests than this are not worth waiting for.
+const REQUESTS_MAX: f64 = 1e12;
 /// Fewest canary requests of a point estimate under `observed`.
 const OBSERVED_REQUESTS_MIN: u64 = 10;
 /// Error limit of a phase without criteria in a plan without an error trigger, percent.
@@ -22,6 +25,17 @@ pub(super) fn all(plan: &Plan, phase: &Phase, rollout: &Rollout) -> Vec<Question
     questions.extend(criteria.error_rate.or(fallback).map(|limit| error_rate(plan, rollout, limit)));
     questions.extend(criteria.response_time.map(|limit| response_time(plan, rollout, limit)));
     questions.extend(criteria.health_score.map(|limit| health_score(plan, rollout, limit)));
+    // At 100 % there is nothing to compare with; nor where a router reports no stable counts.
+    let comparable =
+        !phase.is_full() && (plan.router != RouterKind::Sdk || rollout.analysis.phase.stable_seen);
+    if comparable && criteria.is_empty() && proven(plan) {
+        questions.push(errors_vs_stable(rollout));
+        questions.push(latency_vs_stable(rollout));
+    }
+    if comparable {
+        let gating = plan.metrics.iter().enumerate().filter(|(_, spec)| spec.role == MetricRole::Gating);
+        questions.extend(gating.map(|(place, spec)| metric(plan, rollout, place, spec)));
+    }
     questions
 }
 
@@ -29,25 +43,29 @@ fn proven(plan: &Plan) -> bool {
     plan.analysis.evidence == Evidence::Proven
 }
 
+/// ln of the evidence that answers a question.
+fn log_wanted() -> f64 {
+    -BETA.ln()
+}
+
 fn error_rate(plan: &Plan, rollout: &Rollout, limit: f64) -> Question {
-    let sample = Sample::of(&rollout.tally.canary);
-    let rate = 100.0 * sample.errors as f64 / sample.requests.max(1) as f64;
-    let met = sample.requests > 0 && rate <= limit;
-    let level = spending::level(BETA, rollout.analysis.phase_looks);
+    let counts = &rollout.tally.canary;
+    let (n, s) = (counts.requests, counts.errors.min(counts.requests));
+    let rate = 100.0 * s as f64 / n.max(1) as f64;
+    let met = n > 0 && rate <= limit;
     let answered = if proven(plan) {
-        binomial::at_most(sample.requests, sample.errors, limit / 100.0) <= level
+        log_below(n as f64, s as f64, limit / 100.0) >= log_wanted()
     } else {
-        met && sample.requests >= OBSERVED_REQUESTS_MIN
+        met && n >= OBSERVED_REQUESTS_MIN
     };
-    let missing =
-        if answered { Some(0) } else { requests_missing(sample, limit / 100.0, level, proven(plan)) };
+    let missing = if answered { Some(0) } else { requests_missing(n, s, limit / 100.0, proven(plan)) };
     let state = state_words(answered, met, missing);
     let text = format!(
         "error rate at most {}: {}; {state}",
         words::percent(limit),
-        words::rate("errors", sample.errors, sample.requests)
+        words::rate("errors", s as f64, n as f64)
     );
-    Question { name: "errorRate", answered, met, text, requests_missing: missing }
+    Question { name: "errorRate".into(), answered, met, text, requests_missing: missing }
 }
 
 fn state_words(answered: bool, met: bool, missing: Option<u64>) -> String {
@@ -59,20 +77,100 @@ fn state_words(answered: bool, met: bool, missing: Option<u64>) -> String {
     }
 }
 
-/// About how many more requests, at the present error rate, refute "at least `limit`" at `level`:
-/// from ln(1/level) = n · KL(rate ‖ limit). None when the rate is too near the limit to tell.
-fn requests_missing(sample: Sample, limit: f64, level: f64, proven: bool) -> Option<u64> {
+/// About how many more requests, at the present error rate, show "below `limit`"; exact while there is no error.
+/// None when the rate is too near the limit to tell.
+fn requests_missing(n: u64, s: u64, limit: f64, proven: bool) -> Option<u64> {
     if !proven {
-        return (sample.requests < OBSERVED_REQUESTS_MIN).then(|| OBSERVED_REQUESTS_MIN - sample.requests);
+        return (n < OBSERVED_REQUESTS_MIN).then(|| OBSERVED_REQUESTS_MIN - n);
     }
-    let rate = sample.errors as f64 / sample.requests.max(1) as f64;
+    let rate = s as f64 / n.max(1) as f64;
     if limit <= 0.0 || rate >= 0.9 * limit {
         return None;
     }
-    let part = |p: f64, q: f64| if p > 0.0 { p * (p / q).ln() } else { 0.0 };
-    let information = part(rate, limit) + part(1.0 - rate, 1.0 - limit);
-    let needed = (1.0 / level).ln() / information;
-    Some(((needed - sample.requests as f64).ceil().max(1.0)) as u64)
+    let shown = |n: f64| log_below(n, n * rate, limit) >= log_wanted();
+    let mut high = (n as f64).max(64.0);
+    while !shown(high) {
+        high *= 2.0;
+        if high > REQUESTS_MAX {
+            return None;
+        }
+    }
+    let mut low = high / 2.0;
+    while high - low > 0.5 {
+        let middle = 0.5 * (low + high);
+        if shown(middle) { high = middle } else { low = middle }
+    }
+    Some(((high - n as f64).ceil().max(1.0)) as u64)
+}
+
+/// How far a safe process has come, and about how many more canary requests it needs: its growth so far goes on.
+fn progress(log: f64, requests: f64) -> (bool, Option<u64>) {
+    let answered = log >= log_wanted();
+    let grows = log > 0.2 && requests > 0.0;
+    let missing = grows.then(|| (requests * (log_wanted() / log - 1.0)).ceil().max(1.0) as u64);
+    (answered, if answered { Some(0) } else { missing })
+}
+
+fn errors_vs_stable(rollout: &Rollout) -> Question {
+    let versus = &rollout.analysis.errors;
+    let (canary, stable) = (&rollout.tally.canary, &rollout.tally.stable);
+    let (answered, missing) = progress(versus.test.log_safe(), canary.requests as f64);
+    let rate = |c: &Counts| c.errors as f64 / c.requests.max(1) as f64;
+    let met = canary.requests > 0 && rate(canary) <= 1.5 * rate(stable) + 0.005;
+    let text = format!(
+        "error rate below 1.5 times stable's plus 0.5 points: {} against stable {}; {}",
+        words::rate("errors", canary.errors as f64, canary.requests as f64),
+        words::share(stable.errors as f64, stable.requests as f64),
+        state_words(answered, met, missing)
+    );
+    Question { name: "errorsVsStable".into(), answered, met, text, requests_missing: missing }
+}
+
+fn latency_vs_stable(rollout: &Rollout) -> Question {
+    let slower = &rollout.analysis.latency_safe;
+    let seen = slower.versus.visit;
+    let (answered, missing) = progress(slower.versus.test.log_safe(), rollout.tally.canary.requests as f64);
+    let met = seen.n_t > 0.0 && seen.n_c > 0.0 && seen.s_t / seen.n_t <= seen.s_c / seen.n_c;
+    let text = format!(
+        "p90 less than 25 % above stable's: {} of the canary's requests above {} against {} of stable's above its p90; {}",
+        words::share(seen.s_t, seen.n_t),
+        words::millis(slower.threshold_ms),
+        words::share(seen.s_c, seen.n_c),
+        state_words(answered, met, missing)
+    );
+    Question { name: "latencyVsStable".into(), answered, met, text, requests_missing: missing }
+}
+
+fn metric(plan: &Plan, rollout: &Rollout, place: usize, spec: &MetricSpec) -> Question {
+    let state = &rollout.analysis.metrics[place];
+    let (log, t, c) = match spec.kind {
+        MetricKind::Proportion => {
+            let seen = state.rate.visit;
+            (state.rate.test.log_safe(), (seen.n_t, seen.s_t), (seen.n_c, seen.s_c))
+        }
+        MetricKind::Amount { .. } => {
+            let [t, c] = state.mean.visit;
+            (state.mean.test.log_safe(), (t.n, t.s1), (c.n, c.s1))
+        }
+    };
+    let mean = |(n, s): (f64, f64)| (n > 0.0).then(|| s / n);
+    let better = |t: f64, c: f64| match spec.better {
+        Better::Higher => t >= c * (1.0 - spec.margin / 100.0),
+        Better::Lower => t <= c * (1.0 + spec.margin / 100.0),
+    };
+    let met = mean(t).zip(mean(c)).is_some_and(|(t, c)| better(t, c));
+    let (answered, missing) =
+        if proven(plan) { progress(log, t.0) } else { (met && t.0 >= OBSERVED_REQUESTS_MIN as f64, None) };
+    let is_share = spec.kind == MetricKind::Proportion;
+    let said = |m: Option<f64>| words::amount(m.map(|m| m * spec.cap()), is_share, &spec.unit);
+    let text = format!(
+        "{} not worse than stable's: {} against {}; {}",
+        spec.name,
+        said(mean(t)),
+        said(mean(c)),
+        state_words(answered, met, missing)
+    );
+    Question { name: format!("metric {}", spec.name), answered, met, text, requests_missing: missing }
 }
 
 fn response_time(plan: &Plan, rollout: &Rollout, limit: f64) -> Question {
@@ -94,7 +192,7 @@ fn response_time(plan: &Plan, rollout: &Rollout, limit: f64) -> Question {
         words::count(timed),
         state_words(answered, met, None)
     );
-    Question { name: "responseTime", answered, met, text, requests_missing: answered.then_some(0) }
+    Question { name: "responseTime".into(), answered, met, text, requests_missing: answered.then_some(0) }
 }
 
 fn health_score(plan: &Plan, rollout: &Rollout, limit: f64) -> Question {
@@ -112,5 +210,5 @@ fn health_score(plan: &Plan, rollout: &Rollout, limit: f64) -> Question {
         _ => "unknown without requests".into(),
     };
     let text = format!("health score at least {limit}: {value}; {}", state_words(answered, met, None));
-    Question { name: "healthScore", answered, met, text, requests_missing: answered.then_some(0) }
+    Question { name: "healthScore".into(), answered, met, text, requests_missing: answered.then_some(0) }
 }

@@ -1,30 +1,8 @@
-//! What a look is judged by: requests and errors, and response times including those still awaited.
+//! The canary's counts of a visit, response times of requests still awaited included.
 
 use fw_model::{Counts, Histogram};
 
 use crate::rollout::Rollout;
-
-/// Requests and errors of one or more looks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Sample {
-    /// Requests with an outcome.
-    pub requests: u64,
-    /// Of them, errors.
-    pub errors: u64,
-}
-
-impl Sample {
-    pub(super) fn of(counts: &Counts) -> Sample {
-        Sample { requests: counts.requests, errors: counts.errors.min(counts.requests) }
-    }
-
-    pub(super) fn plus(self, other: Sample) -> Sample {
-        Sample {
-            requests: self.requests.saturating_add(other.requests),
-            errors: self.errors.saturating_add(other.errors),
-        }
-    }
-}
 
 /// The canary's counts of this visit, with requests that are under way for longer than the Apdex
 /// target counted at the age they have already: a hang is seen before any time-out.

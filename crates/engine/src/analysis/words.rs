@@ -1,5 +1,7 @@
 //! Numbers in the words people use: counts grouped, percentages short, odds readable.
 
+use super::ratio::Ratio;
+
 /// `3 000` for 3000.
 pub(super) fn count(n: u64) -> String {
     let digits = n.to_string();
@@ -27,24 +29,58 @@ pub(super) fn percent(value: f64) -> String {
 }
 
 /// `2.1 % errors (63/3 000)`, or `no requests`.
-pub(super) fn rate(what: &str, bad: u64, requests: u64) -> String {
-    if requests == 0 {
+pub(super) fn rate(what: &str, bad: f64, requests: f64) -> String {
+    if requests < 0.5 {
         return "no requests".into();
     }
-    format!("{} {what} ({}/{})", percent(100.0 * bad as f64 / requests as f64), count(bad), count(requests))
+    format!("{} {what} ({}/{})", percent(100.0 * bad / requests), count(bad as u64), count(requests as u64))
 }
 
-/// `1 in 3 000 000` for a small probability.
-pub(super) fn odds(p: f64) -> String {
-    if p <= 1e-15 {
-        "less than 1 in 10^15".into()
-    } else if p >= 0.5 {
-        "no surprise".into()
-    } else {
-        let inverse = 1.0 / p;
-        let digits = 10_f64.powf(inverse.log10().floor() - 1.0).max(1.0);
-        format!("1 in {}", count(((inverse / digits).round() * digits) as u64))
+/// `0.3 % (171/57 000)`, or `no requests`.
+pub(super) fn share(bad: f64, requests: f64) -> String {
+    if requests < 0.5 {
+        return "no requests".into();
     }
+    format!("{} ({}/{})", percent(100.0 * bad / requests), count(bad as u64), count(requests as u64))
+}
+
+/// `140 : 1` for the natural logarithm of evidence.
+pub(super) fn ratio(log: f64) -> String {
+    let value = log.exp();
+    if log > 34.0 {
+        "more than 10^14 : 1".into()
+    } else if value >= 10.0 {
+        format!("{} : 1", count(value.round() as u64))
+    } else if value >= 0.1 {
+        format!("{value:.1} : 1")
+    } else {
+        "below 0.1 : 1".into()
+    }
+}
+
+/// `4.2 %`, `12.30 EUR`, or `unknown`.
+pub(super) fn amount(mean: Option<f64>, is_share: bool, unit: &str) -> String {
+    match mean {
+        None => "unknown".into(),
+        Some(mean) if is_share => percent(100.0 * mean),
+        Some(mean) if unit.is_empty() => format!("{mean:.3}"),
+        Some(mean) => format!("{mean:.3} {unit}"),
+    }
+}
+
+/// Why a split can't be trusted.
+pub(super) fn split(ratio_seen: &Ratio) -> String {
+    let ([canary, stable], keyed) = ratio_seen.counts();
+    let what = if keyed { "keys" } else { "requests" };
+    format!(
+        "the split does not match: canary {} of {what} ({}/{}) where {} was asked for; evidence {}, limit {}",
+        percent(100.0 * canary / (canary + stable).max(1.0)),
+        count(canary as u64),
+        count((canary + stable) as u64),
+        percent(100.0 * ratio_seen.share()),
+        ratio(ratio_seen.log_evidence()),
+        ratio(-super::ratio::ALPHA.ln()),
+    )
 }
 
 /// `145 ms` or `1.2 s`.
@@ -71,10 +107,11 @@ mod tests {
         assert_eq!(percent(0.024), "0.024 %");
         assert_eq!(percent(0.0), "0 %");
         assert_eq!(percent(100.0), "100 %");
-        assert_eq!(rate("errors", 63, 3000), "2.1 % errors (63/3 000)");
-        assert_eq!(rate("errors", 0, 0), "no requests");
-        assert_eq!(odds(1.0 / 3_141_592.0), "1 in 3 100 000");
-        assert_eq!(odds(0.9), "no surprise");
+        assert_eq!(rate("errors", 63.0, 3000.0), "2.1 % errors (63/3 000)");
+        assert_eq!(rate("errors", 0.0, 0.0), "no requests");
+        assert_eq!(share(171.0, 57_000.0), "0.3 % (171/57 000)");
+        assert_eq!(ratio(140_f64.ln()), "140 : 1");
+        assert_eq!((ratio(0.0), ratio(100.0)), ("1.0 : 1".into(), "more than 10^14 : 1".into()));
         assert_eq!(millis(145.2), "145 ms");
     }
 }

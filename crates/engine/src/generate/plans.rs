@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use fw_model::plan::{
-    AnalysisPolicy, Evidence, OnInconclusive, OnNoSafeTarget, OnSharedBreach, RollbackTriggers,
-    SuccessCriteria,
+    AnalysisPolicy, Better, Evidence, METRIC_MARGIN_DEFAULT, MetricKind, MetricPer, MetricRole, MetricSpec,
+    OnInconclusive, OnNoSafeTarget, OnSharedBreach, RollbackTriggers, SuccessCriteria,
 };
 use fw_model::{Percent, Phase, Plan, ServiceKey};
 
@@ -15,6 +15,11 @@ use super::Rng;
 const PHASES_MAX: u64 = 6;
 /// Shares a phase may have, percent.
 const SHARES: [f64; 9] = [0.001, 0.5, 1.0, 5.0, 10.0, 25.0, 50.0, 75.0, 99.0];
+
+/// A metric of random plans: 0 or 1 a request.
+pub(super) const CONVERSION: &str = "conversion";
+/// A metric of random plans: 0 to 10 a value.
+pub(super) const COST: &str = "cost";
 
 /// A plan for this service and region that [`Plan::check`] accepts.
 pub fn sound_plan(rng: &mut Rng, key: ServiceKey) -> Plan {
@@ -36,9 +41,39 @@ pub fn sound_plan(rng: &mut Rng, key: ServiceKey) -> Plan {
         shared_breach: rng.pick(&[OnSharedBreach::Hold, OnSharedBreach::Rollback]),
         no_safe_target: rng.pick(&[OnNoSafeTarget::Hold, OnNoSafeTarget::Rollback]),
         alpha: rng.pick(&[0.001, 0.01, 0.05]),
+        warm_up: Duration::from_secs(rng.pick(&[0, 5])),
         ..AnalysisPolicy::default()
     };
+    if rng.chance(50.0) {
+        plan.metrics = metrics(rng);
+    }
     plan
+}
+
+/// A proportion and an amount, in any role.
+fn metrics(rng: &mut Rng) -> Vec<MetricSpec> {
+    let mut role = || rng.pick(&[MetricRole::Gating, MetricRole::Rollback, MetricRole::Display]);
+    let conversion = MetricSpec {
+        name: CONVERSION.into(),
+        kind: MetricKind::Proportion,
+        better: Better::Higher,
+        role: role(),
+        margin: METRIC_MARGIN_DEFAULT,
+        per: MetricPer::Request,
+        window: Duration::ZERO,
+        unit: String::new(),
+    };
+    let cost = MetricSpec {
+        name: COST.into(),
+        kind: MetricKind::Amount { cap: 10.0 },
+        better: Better::Lower,
+        role: role(),
+        per: MetricPer::Value,
+        unit: "EUR".into(),
+        ..conversion.clone()
+    };
+    let window = Duration::from_secs(rng.pick(&[0, 0, 20]));
+    vec![MetricSpec { window, ..conversion }, cost]
 }
 
 fn some(rng: &mut Rng, percent: f64, choices: &[f64]) -> Option<f64> {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use fw_model::{Apdex, Counts, Epoch, MetricSums, SourceId, Variant};
 
 use super::Rng;
+use super::plans::{CONVERSION, COST};
 use crate::rollout::{Delta, InFlight, Look, Rollout, SourceSeen};
 
 /// How the traffic is for a while.
@@ -15,6 +16,9 @@ enum Mood {
     FewErrors,
     CanarySlow,
     CanarySluggish,
+    CanaryALittleSlower,
+    CanaryMetrics,
+    WrongSplit,
     CanaryClientErrors,
     Hang,
     BothBad,
@@ -25,12 +29,15 @@ enum Mood {
 }
 
 /// Moods by how often they come; huge counts make every test sum long tails, so they are rare.
-const MOODS: [(u64, Mood); 12] = [
+const MOODS: [(u64, Mood); 15] = [
     (800, Mood::Healthy),
     (70, Mood::CanaryErrors),
     (70, Mood::FewErrors),
     (50, Mood::CanarySlow),
     (70, Mood::CanarySluggish),
+    (110, Mood::CanaryALittleSlower),
+    (60, Mood::CanaryMetrics),
+    (30, Mood::WrongSplit),
     (30, Mood::CanaryClientErrors),
     (40, Mood::Hang),
     (50, Mood::BothBad),
@@ -154,7 +161,9 @@ impl World {
             return deltas;
         }
         for variant in Variant::ALL {
-            let counts = self.counts(rng, variant);
+            let mut counts = self.counts(rng, variant);
+            counts.units = self.units(rollout, variant);
+            self.measure(&mut counts, variant);
             let epoch = match rng.below(40) {
                 0 => Epoch(rollout.epoch.0.saturating_sub(1)),
                 1 => rollout.epoch.next(),
@@ -172,6 +181,32 @@ impl World {
         deltas
     }
 
+    /// Keys first seen, as the split asks for it but in one mood.
+    fn units(&self, rollout: &Rollout, variant: Variant) -> u64 {
+        let on_canary = u64::from(rollout.canary.units()) / 100;
+        match (self.mood, variant) {
+            (Mood::WrongSplit, Variant::Canary) => on_canary / 2 + 200,
+            (_, Variant::Canary) => on_canary,
+            (_, Variant::Stable) => 1000 - on_canary.min(1000),
+        }
+    }
+
+    /// Custom metrics: a tenth converts and each value costs 2 EUR; in one mood the canary's are much worse.
+    fn measure(&self, counts: &mut Counts, variant: Variant) {
+        let worse = matches!(self.mood, Mood::CanaryMetrics) && variant == Variant::Canary;
+        let n = counts.requests.min(2000);
+        let (converted, cost) = if worse { (n / 40, 6.0) } else { (n / 10, 2.0) };
+        let sums = |count: u64, value: f64| MetricSums {
+            count,
+            sum: count as f64 * value,
+            sum_squares: count as f64 * value * value,
+        };
+        if n > 0 {
+            counts.metrics.insert(CONVERSION.into(), sums(converted, 1.0));
+            counts.metrics.insert(COST.into(), sums(n, cost));
+        }
+    }
+
     /// Counts of one look: requests, errors in percent, time in ms, 4xx in percent.
     fn counts(&self, rng: &mut Rng, variant: Variant) -> Counts {
         let canary = variant == Variant::Canary;
@@ -181,6 +216,8 @@ impl World {
             Mood::FewErrors if canary => (many, 0.8, 60.0, 0.0),
             Mood::CanarySlow if canary => (many, 0.0, 2500.0, 0.0),
             Mood::CanarySluggish if canary => (many, 0.0, 700.0, 0.0),
+            // Too little for any quantile's margin, enough for the mean's.
+            Mood::CanaryALittleSlower => (many, 0.0, if canary { 325.0 } else { 300.0 }, 0.0),
             Mood::CanaryClientErrors if canary => (many, 0.0, 60.0, 40.0),
             Mood::BothBad => (many, 20.0, 60.0, 0.0),
             Mood::BothBadCanaryWorse => (many, if canary { 60.0 } else { 20.0 }, 60.0, 0.0),
@@ -192,6 +229,8 @@ impl World {
             | Mood::FewErrors
             | Mood::CanarySlow
             | Mood::CanarySluggish
+            | Mood::CanaryMetrics
+            | Mood::WrongSplit
             | Mood::CanaryClientErrors
             | Mood::Hang => (many, 0.02, 60.0, 1.0),
         };

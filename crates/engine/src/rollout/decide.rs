@@ -8,7 +8,6 @@ use std::time::Duration;
 use fw_model::Timestamp;
 use fw_model::plan::{OnInconclusive, OnNoSafeTarget, OnSharedBreach};
 
-use super::look::HARM_TRIGGERS;
 use super::sources::{Planes, SILENT_AFTER};
 use super::{Rollout, Status, Trigger, WaitingKind, health_of};
 use crate::analysis::{Judgement, Strength, Verdict};
@@ -72,25 +71,34 @@ fn no_safe_target(judgement: &Judgement) -> bool {
 
 /// The strongest comparison with stable.
 fn compared(judgement: &Judgement) -> Strength {
-    judgement.strength(Trigger::ErrorsVsStable).max(judgement.strength(Trigger::ClientErrorsVsStable))
+    let vs_stable = |trigger: Trigger| match trigger {
+        Trigger::ErrorsVsStable
+        | Trigger::ClientErrorsVsStable
+        | Trigger::LatencyVsStable
+        | Trigger::ResponseTimeVsStable
+        | Trigger::SatisfactionVsStable
+        | Trigger::Metric => true,
+        Trigger::ErrorRate
+        | Trigger::ResponseTime
+        | Trigger::Health
+        | Trigger::Inconclusive
+        | Trigger::Manual => false,
+    };
+    let strengths = judgement.findings.iter().filter(|f| vs_stable(f.trigger)).map(|f| f.strength);
+    strengths.max().unwrap_or(Strength::Quiet)
 }
 
 /// Why a rollback that is shown is not made: both versions suffer, and the plan says hold.
 pub(super) fn standoff(rollout: &Rollout, judgement: &Judgement) -> Option<&'static str> {
-    if !judgement.stable_over_limit {
-        return None;
-    }
     let policy = rollout.plan.analysis;
-    let compared = compared(judgement);
-    let limit_shown = judgement.strength(Trigger::ErrorRate) == Strength::Shown;
-    if compared == Strength::Shown && policy.no_safe_target == OnNoSafeTarget::Hold {
+    if no_safe_target(judgement) && policy.no_safe_target == OnNoSafeTarget::Hold {
         return Some(
             "the canary is worse, but stable is over its error limit too: there is no safe version to go back to",
         );
     }
-    if limit_shown && compared == Strength::Quiet && policy.shared_breach == OnSharedBreach::Hold {
+    if judgement.shared_breach && policy.shared_breach == OnSharedBreach::Hold {
         return Some(
-            "both versions are over the error limit and the canary is not the worse: a shared dependency is probably down",
+            "both versions are over the limit and the canary is not the worse: a shared dependency is probably down",
         );
     }
     None
@@ -121,17 +129,25 @@ fn going_back(rollout: &Rollout, judgement: &Judgement) -> Option<Decision> {
     if !rollout.plan.enable_rollback || rollout.position.is_none() || standoff(rollout, judgement).is_some() {
         return None;
     }
-    let shown: Vec<_> = HARM_TRIGGERS
-        .into_iter()
-        .filter_map(|trigger| judgement.finding(trigger))
-        .filter(|finding| finding.strength == Strength::Shown)
-        .collect();
-    // Health alone goes to the last phase that ended healthy; anything else, or a second fall, to stable.
-    let first = shown.first()?;
+    // The lead comes first; what goes to stable wins over health, which alone goes to the last phase that ended healthy.
+    let lead = judgement.lead().filter(|lead| lead.strength == Strength::Shown)?;
+    let others =
+        judgement.findings.iter().filter(|f| f.strength == Strength::Shown && !std::ptr::eq(*f, lead));
+    let shown: Vec<_> = std::iter::once(lead).chain(others).collect();
+    let first = shown.iter().find(|f| f.trigger != Trigger::Health).unwrap_or(&shown[0]);
+    let trigger = first.trigger;
     let again = rollout.status == Status::RolledBack;
-    let to = if first.trigger == Trigger::Health && !again { last_healthy(rollout) } else { None };
-    let evidence = shown.iter().map(|f| f.text.clone()).collect();
-    Some(Decision::RollBack { to, trigger: first.trigger, evidence })
+    let to = if trigger == Trigger::Health && !again { last_healthy(rollout) } else { None };
+    // One sentence a rule: the strongest of those that say the same.
+    let mut told: Vec<Trigger> = vec![];
+    let mut evidence = vec![];
+    for finding in shown {
+        if !told.contains(&finding.trigger) {
+            told.push(finding.trigger);
+            evidence.push(finding.text.clone());
+        }
+    }
+    Some(Decision::RollBack { to, trigger, evidence })
 }
 
 fn last_healthy(rollout: &Rollout) -> Option<usize> {
@@ -214,6 +230,9 @@ fn blocked(rollout: &Rollout, judgement: &Judgement, planes: &Planes, now: Times
     } else if !rollout.confirmed && !is_ordinary_delay(rollout, now) {
         let text = format!("epoch {} is not yet confirmed by {}", rollout.epoch.0, planes.behind.join(", "));
         reasons.push(Reason::new(WaitingKind::Router, text));
+    }
+    if let Some(why) = &judgement.split_alarm {
+        reasons.push(Reason::new(WaitingKind::Srm, why.clone()));
     }
     if let Some(why) = standoff(rollout, judgement) {
         reasons.push(Reason::new(WaitingKind::Evidence, why));

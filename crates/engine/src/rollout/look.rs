@@ -7,7 +7,7 @@ use fw_model::{Timestamp, Variant};
 use super::decide::{self, Decision};
 use super::moves::Draft;
 use super::sources::{self, Planes, Stand};
-use super::{Look, Notice, Rollout, Status, Tally, Transition, Trigger};
+use super::{Look, Notice, Rollout, Status, Tally, Transition};
 use crate::analysis;
 use crate::plant::{self, Bug};
 
@@ -33,7 +33,7 @@ pub(super) fn look(rollout: &Rollout, seen: &Look, now: Timestamp) -> Transition
 
 /// Takes a look's counts, clock and sources into the state. Returns whether anything but the clock moved.
 pub(crate) fn absorb(next: &mut Rollout, seen: &Look, planes: &Planes) -> bool {
-    let mut fresh = Tally::default();
+    let (mut fresh, mut late) = (Tally::default(), Tally::default());
     let mut material = false;
     for delta in seen.deltas.iter().filter(|d| d.epoch >= next.first_epoch && d.epoch <= next.epoch) {
         material = true;
@@ -41,28 +41,48 @@ pub(crate) fn absorb(next: &mut Rollout, seen: &Look, planes: &Planes) -> bool {
             next.totals.requests = next.totals.requests.saturating_add(delta.counts.requests);
             next.totals.errors = next.totals.errors.saturating_add(delta.counts.errors);
         }
-        // Late counts of an older epoch belong to no test of this phase.
-        if delta.epoch == next.epoch {
-            match delta.variant {
-                Variant::Canary => fresh.canary.merge(&delta.counts),
-                Variant::Stable => fresh.stable.merge(&delta.counts),
-            }
+        // Late counts of an older epoch belong to no test of this phase, but to metrics that wait for outcomes.
+        let tally = if delta.epoch == next.epoch { &mut fresh } else { &mut late };
+        match delta.variant {
+            Variant::Canary => tally.canary.merge(&delta.counts),
+            Variant::Stable => tally.stable.merge(&delta.counts),
         }
     }
     next.tally.canary.merge(&fresh.canary);
     next.tally.stable.merge(&fresh.stable);
     material |= next.analysis.in_flight != seen.in_flight;
-    next.analysis.absorb(&fresh, &seen.in_flight);
     let live = seen.sources.iter().filter(|s| s.is_live()).map(|s| s.id.clone()).collect();
     material |= live != next.live;
     next.live = live;
     let confirmed = planes.all_confirmed();
     material |= confirmed != next.confirmed;
     next.confirmed = confirmed;
-    if next.status == Status::Running && clock_runs(next, planes) {
+    let runs = next.status == Status::Running && clock_runs(next, planes);
+    if runs {
         next.watched = next.watched.saturating_add(seen.watched);
     }
+    if let Some(seconds) = next.analysis.time(seen.watched, material, runs) {
+        test(next, seen, seconds, &fresh, &late, planes);
+    }
     material
+}
+
+/// Lets every test take in what a look added.
+fn test(next: &mut Rollout, seen: &Look, seconds: f64, fresh: &Tally, late: &Tally, planes: &Planes) {
+    let plan = next.plan.clone();
+    let limit = analysis::findings::error_limit_percent(next);
+    let quarter = next.phase().map_or(Duration::ZERO, |phase| phase.duration / 4);
+    let feed = analysis::Feed {
+        plan: &plan,
+        fresh,
+        late,
+        in_flight: &seen.in_flight,
+        seconds,
+        share: next.canary.percent() / 100.0,
+        tau_seconds: analysis::tau_seconds(&plan),
+        warm_up_seconds: plan.analysis.warm_up.min(quarter).as_secs_f64(),
+    };
+    next.analysis.absorb(&feed, limit, planes.live);
 }
 
 /// The phase clock counts watched time only.
@@ -101,6 +121,7 @@ fn end_when_confirmed(draft: &mut Draft, seen: &Look) {
 /// Judges, alerts, and does what is decided.
 fn act(draft: &mut Draft, planes: &Planes) {
     let judgement = analysis::judge(&draft.next);
+    draft.next.analysis.remember(judgement.log_total);
     for alert in decide::alerts(&draft.next, &judgement) {
         if draft.next.alerted.insert(alert.trigger) {
             let decide::Alert { trigger, value, limit, text } = alert;
@@ -148,12 +169,3 @@ fn publish_metrics(draft: &mut Draft) {
         draft.publish(Notice::Metrics { canary });
     }
 }
-
-/// Triggers in the order they are looked at; the first that goes to stable wins over one that does not.
-pub(super) const HARM_TRIGGERS: [Trigger; 5] = [
-    Trigger::ErrorRate,
-    Trigger::ErrorsVsStable,
-    Trigger::ClientErrorsVsStable,
-    Trigger::ResponseTime,
-    Trigger::Health,
-];

@@ -43,6 +43,14 @@ pub enum Trigger {
     ErrorsVsStable,
     /// Client errors (4xx) more frequent than on stable.
     ClientErrorsVsStable,
+    /// More requests above a quantile of stable's response time.
+    LatencyVsStable,
+    /// Mean response time above stable's.
+    ResponseTimeVsStable,
+    /// Satisfaction (Apdex) below stable's.
+    SatisfactionVsStable,
+    /// A custom metric worse than stable's; the evidence names it.
+    Metric,
     /// Mean response time above the limit.
     ResponseTime,
     /// Health score below the limit.
@@ -55,10 +63,14 @@ pub enum Trigger {
 
 impl Trigger {
     /// Every trigger, in order.
-    pub const ALL: [Trigger; 7] = [
+    pub const ALL: [Trigger; 11] = [
         Trigger::ErrorRate,
         Trigger::ErrorsVsStable,
         Trigger::ClientErrorsVsStable,
+        Trigger::LatencyVsStable,
+        Trigger::ResponseTimeVsStable,
+        Trigger::SatisfactionVsStable,
+        Trigger::Metric,
         Trigger::ResponseTime,
         Trigger::Health,
         Trigger::Inconclusive,
@@ -71,6 +83,10 @@ impl Trigger {
             Trigger::ErrorRate => "errorRate",
             Trigger::ErrorsVsStable => "errorsVsStable",
             Trigger::ClientErrorsVsStable => "clientErrorsVsStable",
+            Trigger::LatencyVsStable => "latencyVsStable",
+            Trigger::ResponseTimeVsStable => "responseTimeVsStable",
+            Trigger::SatisfactionVsStable => "satisfactionVsStable",
+            Trigger::Metric => "metric",
             Trigger::ResponseTime => "responseTime",
             Trigger::Health => "health",
             Trigger::Inconclusive => "inconclusive",

@@ -53,11 +53,11 @@ impl Draft {
         next.confirmed = false;
         next.entered_at = self.now;
         next.watched = std::time::Duration::ZERO;
-        next.tally = super::Tally::default();
+        let ended = std::mem::take(&mut next.tally);
         next.alerted.clear();
         // What was waited for in the last visit says nothing about how long this one waits.
         next.waiting.clear();
-        next.analysis.enter_phase();
+        next.analysis.enter_phase(&ended.stable, weight == Weight::FULL);
         self.judged = None;
         self.entered = true;
         let effect = Effect::SetSplit { epoch: next.epoch, canary: weight };

@@ -41,8 +41,8 @@ fn under_proven_a_phase_waits_until_each_criterion_is_shown() {
             running at phase 0, 5 %, attempt 1, inconclusive, clock runs at 9 s
               duration since 1 s, eta 1 s: 1 s left of this phase
             11 s    phase_held
-            56 s    split 100 % (epoch 2)
-            56 s    phase_advanced phase 0 -> phase 1
+            20 s    split 100 % (epoch 2)
+            20 s    phase_advanced phase 0 -> phase 1
         "#]],
     );
 }
@@ -76,7 +76,7 @@ fn under_observed_ten_requests_inside_the_criteria_are_enough() {
 fn a_criterion_that_is_not_met_holds_the_phase() {
     check(
         "plan 5/10s:mean<40,health>99.9 100/10s evidence=observed
-         look x11 canary=20@120 stable=400
+         look x11 canary=20@120 stable=400@120
          show",
         expect![[r#"
             0 s     split 5 % (epoch 1)
@@ -100,7 +100,8 @@ fn without_criteria_the_rollback_limit_is_the_question() {
             0 s     rollout_started
             11 s    phase_held
             running at phase 0, 5 %, attempt 1, inconclusive, clock runs at 10 s
-              evidence since 11 s, eta 61 s: error rate at most 1 %: 0 % errors (0/110); about 674 more requests needed to show it
+              evidence since 11 s, eta 23 s: error rate at most 1 %: 0 % errors (0/110); about 253 more requests needed to show it
+              evidence since 11 s, eta 63 s: error rate below 1.5 times stable's plus 0.5 points: 0 % errors (0/110) against stable 0 % (0/4 400); about 696 more requests needed to show it
         "#]],
     );
 }
@@ -151,7 +152,7 @@ fn a_warning_holds_the_phase_even_when_every_question_is_answered() {
             0 s     rollout_started
             11 s    phase_held
             running at phase 0, 5 %, attempt 1, inconclusive, clock runs at 10 s
-              evidence since 11 s, no eta: a warning stands: canary 1 % errors (11/1 100) against stable 0.2 % errors (44/22 000) in the same seconds: 1 in 9 200 if it were no worse
+              evidence since 11 s, no eta: a warning stands: canary 1 % errors (11/1 100) against stable 0.2 % (44/22 000) in the same seconds; evidence 57 : 1, limit 100 : 1
         "#]],
     );
 }

@@ -143,8 +143,8 @@ fn holds_come_and_go_in_pairs_and_say_what_was_waited_for() {
             9 s     rollout_paused by ann
             10 s    rollout_resumed by ann
             10 s    phase_held
-            19 s    split 100 % (epoch 2)
-            19 s    phase_advanced phase 0 -> phase 1
+            18 s    split 100 % (epoch 2)
+            18 s    phase_advanced phase 0 -> phase 1
         "#]],
     );
 }

@@ -250,7 +250,7 @@ fn epochs_grow_on_over_a_second_rollout_of_the_service() {
             running at phase 0, 10 %, attempt 1, inconclusive, clock runs at 0 s
               duration since 2 s, eta 60 s: 60 s left of this phase
             2 s     split 100 % (epoch 5)
-            2 s     phase_advanced phase 0 -> phase 1 by ann, over: 60 s left of this phase | error rate at most 1 %: 0 % errors (0/100); about 268 more requests needed to show it
+            2 s     phase_advanced phase 0 -> phase 1 by ann, over: 60 s left of this phase | error rate at most 1 %: 0 % errors (0/100); about 263 more requests needed to show it
         "#]],
     );
 }

@@ -21,9 +21,10 @@ fn errors_above_the_limit_go_to_stable() {
             11 s    phase_advanced phase 0 -> phase 1
             13 s    split 0 % (epoch 3)
             13 s    rollback_started phase 1 -> stable by errorRate
-              because canary 20 % errors (40/200) in this phase, limit 1 %: less than 1 in 10^15 if it were within the limit; stable 0 % errors (0/200)
-              because canary 20 % errors (40/200) against stable 0 % errors (0/200) in the same seconds: 1 in 170 000 000 000 if it were no worse
-              because health score 54.0 (between 49.2 and 62.8 at every look) over 200 requests, limit 70
+              because canary 20 % errors (40/200), limit 1 %; stable 0 % errors (0/200); evidence more than 10^14 : 1, limit 100 : 1
+              because canary 20 % errors (40/200) against stable 0 % (0/200) in the same seconds; evidence 777 152 883 : 1, limit 100 : 1
+              because canary Apdex 0.800 over 200 requests against stable 1.000 in the same seconds; evidence 25 220 723 : 1, limit 100 : 1
+              because health score 54.0 (between 48.9 and 64.4 at every look) over 200 requests, limit 70
             14 s    rollback_completed phase 1 -> stable in 1 s
             rolled_back at stable, 0 %, attempt 2, inconclusive, clock stands at 0 s
         "#]],
@@ -42,7 +43,7 @@ fn errors_that_are_worse_than_on_stable_go_to_stable_without_any_limit() {
             0 s     rollout_started
             2 s     split 0 % (epoch 2)
             2 s     rollback_started phase 0 -> stable by errorsVsStable
-              because canary 5 % errors (5/100) against stable 0.053 % errors (1/1 900) in the same seconds: 1 in 360 000 if it were no worse
+              because canary 5 % errors (5/100) against stable 0.053 % (1/1 900) in the same seconds; evidence 2 782 : 1, limit 100 : 1
         "#]],
     );
 }
@@ -59,7 +60,7 @@ fn client_errors_that_are_worse_than_on_stable_go_to_stable() {
             0 s     rollout_started
             2 s     split 0 % (epoch 2)
             2 s     rollback_started phase 0 -> stable by clientErrorsVsStable
-              because canary 30 % 4xx answers (30/100) against stable 0.26 % 4xx answers (5/1 900) in the same seconds: less than 1 in 10^15 if it were no worse
+              because canary 30 % 4xx answers (30/100) against stable 0.26 % (5/1 900) in the same seconds; evidence more than 10^14 : 1, limit 100 : 1
         "#]],
     );
 }
@@ -72,7 +73,7 @@ fn bad_health_goes_to_the_last_phase_that_ended_healthy() {
          look
          look until=phase_advanced canary=200 stable=1900
          look
-         look until=rollback_started canary=200@700 stable=200
+         look until=rollback_started canary=200@700 stable=200@700
          evidence
          look
          show",
@@ -85,7 +86,7 @@ fn bad_health_goes_to_the_last_phase_that_ended_healthy() {
             21 s    phase_advanced phase 1 -> phase 2
             23 s    split 25 % (epoch 4)
             23 s    rollback_started phase 2 -> phase 1 by health
-              because health score 67.0 (between 36.0 and 78.3 at every look) over 200 requests, limit 90
+              because health score 67.0 (between 33.8 and 78.8 at every look) over 200 requests, limit 90
             24 s    rollback_completed phase 2 -> phase 1 in 1 s
             rolled_back at phase 1, 25 %, attempt 2, inconclusive, clock stands at 0 s
               person since 24 s, no eta: rolled back to a lower phase: resume, advance, abort or start anew
@@ -100,7 +101,7 @@ fn bad_health_goes_to_stable_when_no_phase_ended_healthy() {
          look
          advance
          look
-         look until=rollback_started canary=200@700 stable=200",
+         look until=rollback_started canary=200@700 stable=200@700",
         expect![[r#"
             0 s     split 5 % (epoch 1)
             0 s     rollout_started
@@ -118,9 +119,9 @@ fn a_second_fall_at_the_lower_phase_goes_to_stable() {
         "plan 5/10s 50/60s 100/60s evidence=observed response=off health=90 interval=3600s
          look until=phase_advanced canary=200 stable=1900
          look
-         look until=rollback_completed canary=200@700 stable=200
+         look until=rollback_completed canary=200@700 stable=200@700
          show
-         look until=rollback_completed canary=200@700 stable=1900
+         look until=rollback_completed canary=200@700 stable=1900@700
          show",
         expect![[r#"
             0 s     split 5 % (epoch 1)
@@ -156,10 +157,12 @@ fn several_triggers_at_once_go_to_stable() {
             13 s    risk_alert responseTime (limit 1000)
             13 s    split 0 % (epoch 3)
             13 s    rollback_started phase 1 -> stable by errorRate
-              because canary 75 % errors (150/200) in this phase, limit 1 %: less than 1 in 10^15 if it were within the limit; stable 0 % errors (0/200)
-              because canary 75 % errors (150/200) against stable 0 % errors (0/200) in the same seconds: less than 1 in 10^15 if it were no worse
-              because canary mean response time 3000 ms over 200 requests, limit 1000 ms; evidence 1000000000000000 : 1, needed 6000 : 1
-              because health score 0.0 (between 0.0 and 3.9 at every look) over 200 requests, limit 70
+              because canary 75 % errors (150/200), limit 1 %; stable 0 % errors (0/200); evidence more than 10^14 : 1, limit 100 : 1
+              because canary 75 % errors (150/200) against stable 0 % (0/200) in the same seconds; evidence more than 10^14 : 1, limit 100 : 1
+              because canary Apdex 0.000 over 200 requests against stable 1.000 in the same seconds; evidence more than 10^14 : 1, limit 100 : 1
+              because 100 % (200/200) of the canary's requests took more than 59 ms (stable's p50 and its margin) against 0 % (0/200) of stable's above its p50; evidence more than 10^14 : 1, limit 100 : 1
+              because canary mean response time 3000 ms over 200 requests, limit 1000 ms; evidence more than 10^14 : 1, limit 100 : 1
+              because health score 0.0 (between 0.0 and 4.2 at every look) over 200 requests, limit 70
         "#]],
     );
 }
@@ -169,9 +172,9 @@ fn a_slow_mean_alerts_at_once_and_goes_to_stable_when_shown() {
     check(
         "plan 5/60s 100/60s health=off
          look
-         look canary=12@1100 stable=100
+         look canary=12@1100
          show
-         look until=rollback_started canary=12@1100 stable=100
+         look until=rollback_started canary=12@1100
          evidence",
         expect![[r#"
             0 s     split 5 % (epoch 1)
@@ -179,9 +182,9 @@ fn a_slow_mean_alerts_at_once_and_goes_to_stable_when_shown() {
             2 s     risk_alert responseTime (limit 1000)
             running at phase 0, 5 %, attempt 1, inconclusive, clock runs at 1 s
               duration since 1 s, eta 59 s: 59 s left of this phase
-            18 s    split 0 % (epoch 2)
-            18 s    rollback_started phase 0 -> stable by responseTime
-              because canary mean response time 1100 ms over 204 requests, limit 1000 ms; evidence 2035 : 1, needed 2000 : 1
+            19 s    split 0 % (epoch 2)
+            19 s    rollback_started phase 0 -> stable by responseTime
+              because canary mean response time 1100 ms over 216 requests, limit 1000 ms; evidence 138 : 1, limit 100 : 1
         "#]],
     );
 }
@@ -192,17 +195,14 @@ fn a_hang_is_seen_before_any_request_ends() {
         "plan 5/60s 100/60s
          look
          look canary=20 stable=200
-         look hang=20@1500 stable=200
-         look hang=20@2500 stable=200
-         look until=rollback_started hang=40@5000 stable=200
+         look until=rollback_started hang=20@1500 stable=200
          evidence",
         expect![[r#"
             0 s     split 5 % (epoch 1)
             0 s     rollout_started
-            4 s     risk_alert responseTime (limit 1000)
-            5 s     split 0 % (epoch 2)
-            5 s     rollback_started phase 0 -> stable by responseTime
-              because canary mean response time 3264 ms over 60 requests, limit 1000 ms; evidence 18622 : 1, needed 2000 : 1
+            3 s     split 0 % (epoch 2)
+            3 s     rollback_started phase 0 -> stable by latencyVsStable
+              because 100 % (20/20) of the canary's requests took more than 59 ms (stable's p99.9 and its margin) against 0 % (0/200) of stable's above its p99.9; evidence more than 10^14 : 1, limit 100 : 1
         "#]],
     );
 }

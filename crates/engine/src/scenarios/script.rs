@@ -157,11 +157,15 @@ impl Teller {
         self.now = self.now.plus(seen.gap);
         let epoch = self.rollout().epoch;
         let older = Epoch(epoch.0 - 1);
-        let delta = |(variant, late, counts): &(Variant, bool, Counts)| Delta {
-            epoch: if *late { older } else { epoch },
-            variant: *variant,
-            instance: "i1".into(),
-            counts: counts.clone(),
+        let canary = 100 * u64::from(self.rollout().canary.units()) / 1000;
+        let delta = |(variant, late, counts): &(Variant, bool, Counts)| {
+            let mut counts = counts.clone();
+            if counts.units == 0 {
+                // Keys follow the split, however many requests each version happens to answer.
+                counts.units = if *variant == Variant::Canary { canary } else { 10_000 - canary };
+            }
+            let epoch = if *late { older } else { epoch };
+            Delta { epoch, variant: *variant, instance: "i1".into(), counts }
         };
         let source = |plane: &Plane| SourceSeen {
             id: plane.id.clone(),
@@ -228,8 +232,9 @@ fn seen(words: &[&str]) -> Seen {
     seen
 }
 
-/// `REQUESTS[/ERRORS][@MS][~4XX]`; 50 ms unless said otherwise.
+/// `REQUESTS[/ERRORS][@MS][~4XX][#KEYS]`; 50 ms and as many keys as the split gives it unless said otherwise.
 fn counts(text: &str) -> Counts {
+    let (text, units) = text.split_once('#').unwrap_or((text, "0"));
     let (text, client_errors) = text.split_once('~').unwrap_or((text, "0"));
     let (text, ms) = text.split_once('@').unwrap_or((text, "50"));
     let (requests, errors) = text.split_once('/').unwrap_or((text, "0"));
@@ -243,6 +248,7 @@ fn counts(text: &str) -> Counts {
         requests,
         errors,
         client_errors: number(client_errors),
+        units: number(units),
         duration: DurationStats {
             sum_ms: requests as f64 * ms,
             sum_squares: requests as f64 * ms * ms,

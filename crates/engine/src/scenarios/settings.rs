@@ -9,6 +9,8 @@ use fw_model::{Percent, Phase, Plan};
 pub(super) fn plan(words: &[&str]) -> Plan {
     let mut plan = Plan::seed("checkout".parse().unwrap());
     plan.phases.clear();
+    // Stories are short: comparisons begin at once unless a story is about that.
+    plan.analysis.warm_up = Duration::ZERO;
     for word in words {
         match word.split_once('=').filter(|_| !word.contains('/')) {
             None => plan.phases.push(phase(plan.phases.len() as i64, word)),
@@ -61,6 +63,7 @@ fn set(plan: &mut Plan, name: &str, value: &str) {
         ("errors", _) => plan.triggers.error_rate = limit(),
         ("response", _) => plan.triggers.response_time = limit(),
         ("interval", _) => plan.monitoring_interval = seconds(value),
+        ("warm", _) => policy.warm_up = seconds(value),
         ("inconclusive", "advance") => policy.on_inconclusive = OnInconclusive::Advance,
         ("inconclusive", "rollback") => policy.on_inconclusive = OnInconclusive::Rollback,
         ("shared", "rollback") => policy.shared_breach = OnSharedBreach::Rollback,

@@ -14,7 +14,7 @@ pub fn detail_of(rollout: &Rollout, report: &Report, now: Timestamp) -> Value {
         Ok(Value::Object(object)) => object,
         _ => Map::new(),
     };
-    object.extend(analysis(report));
+    object.extend(analysis(rollout, report));
     object.extend(history(rollout));
     Value::Object(object)
 }
@@ -30,7 +30,7 @@ pub fn run_summary(rollout: &Rollout, report: &Report, now: Timestamp) -> Value 
     value
 }
 
-fn analysis(report: &Report) -> Map<String, Value> {
+fn analysis(rollout: &Rollout, report: &Report) -> Map<String, Value> {
     let parts = |h: fw_engine::rollout::HealthParts| {
         json!({
             "score": h.score, "errors": h.errors, "response": h.response, "satisfaction": h.satisfaction,
@@ -41,6 +41,14 @@ fn analysis(report: &Report) -> Map<String, Value> {
         "findings": report.judgement.findings.iter().map(finding).collect::<Vec<_>>(),
         "questions": report.judgement.questions.iter().map(question).collect::<Vec<_>>(),
         "stableOverLimit": report.judgement.stable_over_limit,
+        "sharedBreach": report.judgement.shared_breach,
+        "splitAlarm": report.judgement.split_alarm,
+        "evidence": {
+            "value": evidence(report.judgement.log_total), "limit": evidence(report.judgement.log_needed),
+            "anytimeP": report.judgement.anytime_p,
+        },
+        "healthInterval": fw_engine::analysis::health_interval(rollout)
+            .map(|(low, high)| json!({ "low": low, "high": high, "level": 0.95 })),
         "healthParts": report.health.map(parts),
         "riskParts": { "score": risk.score, "phase": risk.phase, "verdict": risk.verdict, "exposure": risk.exposure },
         "clockRuns": report.clock_runs,
@@ -54,7 +62,23 @@ fn finding(f: &Finding) -> Value {
         Strength::Warning => "warning",
         Strength::Shown => "shown",
     };
-    json!({ "trigger": f.trigger.as_str(), "strength": strength, "value": f.value, "limit": f.limit, "text": f.text })
+    let arm = |arm: &fw_engine::analysis::Arm| {
+        let interval = arm.interval(0.05);
+        json!({
+            "n": arm.n, "sum": arm.sum, "estimate": (arm.n > 0.0).then(|| arm.sum / arm.n),
+            "low": interval.map(|(_, low, _)| low), "high": interval.map(|(_, _, high)| high),
+        })
+    };
+    json!({
+        "trigger": f.trigger.as_str(), "name": f.name, "strength": strength, "value": f.value, "limit": f.limit,
+        "text": f.text, "weight": f.weight, "evidence": evidence(f.weight.ln() + f.log_evidence),
+        "canary": arm(&f.canary), "stable": arm(&f.stable),
+    })
+}
+
+/// Evidence as a number that JSON can write: e to the logarithm, at most 1e300.
+fn evidence(log: f64) -> f64 {
+    log.min(690.0).exp()
 }
 
 fn question(q: &Question) -> Value {

@@ -1,15 +1,15 @@
 //! States (snapshots) as records.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use fw_engine::analysis::{Sample, State};
+use fw_engine::analysis::State;
 use fw_engine::rollout::{InFlight, Moving, Tally, Totals};
 use fw_engine::{Rollout, Waiting};
 use fw_model::{Epoch, Plan, RunId, Salt, SourceId, Timestamp, Weight};
 use serde::{Deserialize, Serialize};
 
-use super::plain::{CountsRecord, HistogramRecord, Span, is_default};
+use super::plain::{CountsRecord, HistogramRecord, Real, Span, is_default};
 use super::{RecordError, bytes_of, check_format, shape, words};
 
 /// Format of the states this version writes.
@@ -61,14 +61,12 @@ struct StateRecord {
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct AnalysisRecord {
-    attempt_looks: u64,
-    phase_looks: u64,
-    #[serde(default, skip_serializing_if = "is_default")]
-    recent: Vec<(u64, u64)>,
     #[serde(default, skip_serializing_if = "is_default")]
     in_flight_canary: HistogramRecord,
     #[serde(default, skip_serializing_if = "is_default")]
     in_flight_stable: HistogramRecord,
+    /// By the test's name: its state as numbers.
+    tests: BTreeMap<String, Vec<Real>>,
 }
 
 #[derive(PartialEq, Serialize, Deserialize)]
@@ -194,7 +192,7 @@ fn state_of(r: StateRecord) -> Result<Rollout, String> {
         ended_healthy: r.ended_healthy,
         totals: Totals { requests: r.total_requests, errors: r.total_errors },
         attempt: r.attempt,
-        analysis: analysis_of(r.analysis),
+        analysis: analysis_of(r.analysis)?,
         moving: r.moving.map(moving_of).transpose()?,
         waiting: r.waiting.into_iter().map(waiting_of).collect::<Result<_, _>>()?,
         held: r.held,
@@ -206,24 +204,17 @@ fn state_of(r: StateRecord) -> Result<Rollout, String> {
 }
 
 fn analysis_record(state: State) -> AnalysisRecord {
-    let State { attempt_looks, phase_looks, recent, in_flight: InFlight { canary, stable } } = state;
-    AnalysisRecord {
-        attempt_looks,
-        phase_looks,
-        recent: recent.into_iter().map(|Sample { requests, errors }| (requests, errors)).collect(),
-        in_flight_canary: canary.into(),
-        in_flight_stable: stable.into(),
-    }
+    let numbers = |list: Vec<f64>| list.into_iter().map(Real).collect();
+    let tests = state.parts().into_iter().map(|(name, list)| (name, numbers(list))).collect();
+    let InFlight { canary, stable } = state.in_flight;
+    AnalysisRecord { in_flight_canary: canary.into(), in_flight_stable: stable.into(), tests }
 }
 
-fn analysis_of(record: AnalysisRecord) -> State {
-    let AnalysisRecord { attempt_looks, phase_looks, recent, in_flight_canary, in_flight_stable } = record;
-    State {
-        attempt_looks,
-        phase_looks,
-        recent: recent.into_iter().map(|(requests, errors)| Sample { requests, errors }).collect(),
-        in_flight: InFlight { canary: in_flight_canary.into(), stable: in_flight_stable.into() },
-    }
+fn analysis_of(record: AnalysisRecord) -> Result<State, String> {
+    let AnalysisRecord { in_flight_canary, in_flight_stable, tests } = record;
+    let in_flight = InFlight { canary: in_flight_canary.into(), stable: in_flight_stable.into() };
+    let list = |name: &str| Some(tests.get(name)?.iter().map(|number| number.0).collect());
+    State::from_parts(in_flight, list)
 }
 
 fn moving_record(moving: Moving) -> MovingRecord {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use fw_engine::analysis::{Sample, State};
+use fw_engine::analysis::State;
 use fw_engine::rollout::{Before, Delta, InFlight, Moving, Requested, SourceSeen, Tally, Totals};
 use fw_engine::{Event, Look, Rollout, Started, Status, Target, Trigger, Waiting, WaitingKind};
 use fw_model::{
@@ -101,6 +101,19 @@ pub(super) fn events() -> Vec<(&'static str, Event)> {
     ]
 }
 
+/// Tests whose every number is another one; a metric among them.
+fn analysis() -> State {
+    let numbered = |list: &[f64]| (0..list.len()).map(|place| 0.5 + place as f64).collect::<Vec<_>>();
+    let parts: std::collections::BTreeMap<_, _> = State::default().parts().into_iter().collect();
+    let in_flight = InFlight { canary: histogram(130, &[2]), stable: Histogram::default() };
+    State::from_parts(in_flight, |name| match name {
+        "past" => Some(vec![20.0, 1.5, 0.25, 3.0, 0.0]),
+        "ratio" => Some(numbered(&parts[name])),
+        _ => parts.get(name).map(|list| numbered(list)),
+    })
+    .unwrap()
+}
+
 /// A state with every field set.
 pub(super) fn state() -> Rollout {
     let sources = ["p1", "p2"].map(|id| SourceId(id.into()));
@@ -125,12 +138,7 @@ pub(super) fn state() -> Rollout {
         ended_healthy: vec![true, false, true, false],
         totals: Totals { requests: 1250, errors: 3 },
         attempt: 2,
-        analysis: State {
-            attempt_looks: 33,
-            phase_looks: 12,
-            recent: vec![Sample { requests: 10, errors: 0 }, Sample { requests: 12, errors: 1 }],
-            in_flight: InFlight { canary: histogram(130, &[2]), stable: Histogram::default() },
-        },
+        analysis: analysis(),
         moving: Some(Moving {
             from: Some(2),
             to: Some(1),
