@@ -1,5 +1,6 @@
 //! An event of the stream as a line for people.
 
+use fw_api::status::PhaseMetrics;
 use fw_api::{EventBody, Status};
 use serde_json::Value;
 
@@ -89,13 +90,7 @@ fn words(event: &StreamedEvent, moment: &Moment) -> String {
             }
             text
         }
-        EventBody::MetricsUpdate { metrics } => format!(
-            "health {}, {} requests, {} errors, {}",
-            health(status.health),
-            super::thousands(metrics.requests_served),
-            percent(metrics.error_rate),
-            super::milliseconds(metrics.response_time)
-        ),
+        EventBody::MetricsUpdate { metrics } => metrics_words(metrics, status),
         EventBody::PhaseHeld {} => waiting_words(status, &moment.at(&event.timestamp)).join("; "),
         EventBody::PhaseReleased { waited_for } => {
             clean(&waited_for.iter().map(|w| w.text.as_str()).collect::<Vec<_>>().join("; "))
@@ -112,6 +107,20 @@ fn words(event: &StreamedEvent, moment: &Moment) -> String {
         }
         EventBody::ReportReady { kind, url } => format!("{} report: {}", status_word(kind), clean(url)),
     }
+}
+
+fn metrics_words(metrics: &PhaseMetrics, status: &Status) -> String {
+    let requests = match metrics.requests_served {
+        0 => return "no canary requests counted yet".into(),
+        1 => "1 request".into(),
+        many => format!("{} requests", super::thousands(many)),
+    };
+    format!(
+        "health {}, {requests}, {} errors, {}",
+        health(status.health),
+        percent(metrics.error_rate),
+        super::milliseconds(metrics.response_time)
+    )
 }
 
 fn rollback_words(body: &EventBody) -> String {
@@ -176,6 +185,8 @@ mod tests {
             json!({"type": "phase_advanced", "fromPhase": 0, "toPhase": 1, "percentage": 25.0, "riskScore": 55.0, "forced": false}),
             json!({"type": "phase_advanced", "fromPhase": null, "toPhase": 0, "percentage": 5.0, "riskScore": 55.0, "forced": true, "actor": "ci", "reason": "hotfix", "overrode": ["evidence: error rate"]}),
             json!({"type": "metrics_update", "metrics": {"requestsServed": 1250, "errorRate": 0.24, "responseTime": 145.0, "userSatisfaction": 96.2}}),
+            json!({"type": "metrics_update", "metrics": {"requestsServed": 1, "errorRate": 0.0, "responseTime": 12.0, "userSatisfaction": 100.0}}),
+            json!({"type": "metrics_update", "metrics": {"requestsServed": 0, "errorRate": null, "responseTime": null, "userSatisfaction": null}}),
             json!({"type": "phase_held"}),
             json!({"type": "phase_released", "waitedFor": [{"kind": "source", "text": "proxy 1 was silent", "since": "2026-01-01T15:39:00Z", "etaSeconds": null}]}),
             json!({"type": "rollout_paused", "phase": 1, "actor": "local:ann", "reason": null}),
@@ -196,6 +207,8 @@ mod tests {
             15:40:00  checkout.3  phase_advanced      phase 0 → phase 1, 25 % of traffic
             15:40:00  checkout.3  phase_advanced      stable → phase 0, 5 % of traffic, forced, by ci: hotfix, overriding: evidence: error rate
             15:40:00  checkout.3  metrics_update      health 92, 1 250 requests, 0.24 % errors, 145 ms
+            15:40:00  checkout.3  metrics_update      health 92, 1 request, 0 % errors, 12.0 ms
+            15:40:00  checkout.3  metrics_update      no canary requests counted yet
             15:40:00  checkout.3  phase_held          waiting on evidence: error rate at most 0.5 %: not shown yet (for 40 s, about 40 s to go); waiting on time: 2 of 3 minutes watched (for 1 min, about 1 min to go)
             15:40:00  checkout.3  phase_released      proxy 1 was silent
             15:40:00  checkout.3  rollout_paused      phase 1, by local:ann

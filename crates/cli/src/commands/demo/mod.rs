@@ -114,6 +114,8 @@ async fn follow(handle: &Handle, max: Duration, out: &mut Out) -> Result<End, Fa
     let mut held_since: Option<Instant> = None;
     let paint = if out.is_json() { Paint::plain() } else { out.paint };
     loop {
+        // Asked before the events are read, so that the one that ended it is among them.
+        let run = handle.latest(None, None).map_err(|e| Failure::Failed(e.to_string()))?;
         let events =
             handle.events_after(cursor, None, 500).await.map_err(|e| Failure::Failed(e.to_string()))?;
         for row in events {
@@ -126,7 +128,6 @@ async fn follow(handle: &Handle, max: Duration, out: &mut Out) -> Result<End, Fa
                 out.line(&event_line(&event, &Moment::here(), paint))?;
             }
         }
-        let run = handle.latest(None, None).map_err(|e| Failure::Failed(e.to_string()))?;
         let Some(run) = run else { continue };
         if let Some(end) = expect::end_of(&run.status) {
             return Ok(end);
