@@ -76,6 +76,10 @@ async fn two_hundred_changes_of_the_split_fail_no_request() {
     let load = Load::closed(LoadSpec::get(world.proxy, "/"), 16);
     let mut client = fw_testkit::Client::new(world.api);
     for change in 0..100 {
+        // Two changes with every thousand requests: they are spread over the whole load.
+        while load.tally().sent < change * 1000 {
+            tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+        }
         for action in ["advance", "rollback"] {
             let answer =
                 client.post_json(&format!("/api/v1/rollouts/checkout/{action}"), "{}").await.unwrap();
