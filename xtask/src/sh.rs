@@ -25,8 +25,15 @@ pub(crate) fn root() -> PathBuf {
 }
 
 /// The cargo that started us, so that a `+toolchain` given to it stays in force.
+///
+/// What it told us about our own package is not handed on: build scripts that read such variables (ring's
+/// does) would run again, and all above them be compiled again, whenever a build by hand follows one by us.
 pub(crate) fn cargo() -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    for name in names.filter(|name| ["CARGO_PKG_", "CARGO_MANIFEST_"].iter().any(|p| name.starts_with(p))) {
+        command.env_remove(name);
+    }
     command.current_dir(root());
     command
 }
@@ -150,6 +157,13 @@ mod tests {
     fn a_program_that_does_not_end_is_killed_and_named() {
         let error = capture(Command::new("sleep").arg("60"), Duration::from_millis(50)).unwrap_err();
         assert!(error.to_string().contains("`sleep 60` was not done"), "{error}");
+    }
+
+    #[test]
+    fn cargo_is_not_told_about_our_own_package() {
+        let command = cargo();
+        let removed = |name: &str| command.get_envs().any(|(key, value)| key == name && value.is_none());
+        assert!(removed("CARGO_PKG_NAME") && removed("CARGO_MANIFEST_DIR"));
     }
 
     #[test]
