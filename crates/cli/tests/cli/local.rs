@@ -33,7 +33,7 @@ fn validate_says_what_a_sound_config_means() {
     let (code, stdout, stderr) = run_in(&[("factory-wager.yaml", SOUND)], &["config", "validate"]);
     assert_eq!((code, stderr.as_str()), (0, ""));
     expect![[r#"
-        factory-wager.yaml: sound. checkout 1.4.2 → 1.5.0, phases 5 → 25 → 50 → 100 %, router proxy, plan 163d700fb184f0e2
+        factory-wager.yaml: sound. checkout 1.4.2 → 1.5.0, phases 5 → 25 → 50 → 100 %, router proxy, plan a5d98dc4452cccd4
     "#]].assert_eq(&stdout);
     let (code, stdout, _) =
         run_in(&[("a.yaml", SOUND)], &["config", "validate", "-c", "a.yaml", "--env", "staging"]);
@@ -122,6 +122,9 @@ fn show_writes_every_default_out_and_reads_back() {
             onConcentrated: hold
             clustering: discount
             alpha: 0.01
+            latencyFloorMs: 5
+            warmUp: 5s
+        metrics: []
         auth:
           tokens: []
           hosts: []

@@ -2,7 +2,7 @@
 //!
 //! What is written reads back as the same config; a test holds it to that.
 
-use fw_model::plan::{AnalysisPolicy, RouterKind, Version};
+use fw_model::plan::{AnalysisPolicy, MetricKind, MetricSpec, RouterKind, Version};
 use fw_model::split::Stickiness;
 use fw_model::{Phase, Plan};
 use serde::Serialize;
@@ -35,6 +35,7 @@ fn tree(config: &ServiceConfig) -> Node {
     ));
     entries.push(("traffic", traffic(plan, &config.traffic)));
     entries.push(("rollout", rollout(plan, &config.server)));
+    entries.push(("metrics", Node::list(plan.metrics.iter().map(metric))));
     entries.push(("auth", auth(&config.server)));
     Node::map(entries)
 }
@@ -178,7 +179,32 @@ fn analysis(policy: &AnalysisPolicy) -> Node {
         ("onConcentrated", word(&policy.on_concentrated)),
         ("clustering", word(&policy.clustering)),
         ("alpha", Node::number(policy.alpha)),
+        ("latencyFloorMs", Node::number(policy.latency_floor_ms)),
+        ("warmUp", Node::text(duration::write(policy.warm_up))),
     ])
+}
+
+fn metric(metric: &MetricSpec) -> Node {
+    let mut entries = vec![("name", Node::text(&metric.name))];
+    match metric.kind {
+        MetricKind::Proportion => entries.push(("kind", Node::text("proportion"))),
+        MetricKind::Amount { cap } => {
+            entries.extend([("kind", Node::text("amount")), ("cap", Node::number(cap))]);
+        }
+    }
+    entries.extend([
+        ("better", word(&metric.better)),
+        ("role", word(&metric.role)),
+        ("margin", Node::number(metric.margin)),
+        ("per", word(&metric.per)),
+    ]);
+    if !metric.window.is_zero() {
+        entries.push(("window", Node::text(duration::write(metric.window))));
+    }
+    if !metric.unit.is_empty() {
+        entries.push(("unit", Node::text(&metric.unit)));
+    }
+    Node::map(entries)
 }
 
 fn auth(server: &ServerConfig) -> Node {

@@ -4,6 +4,7 @@
 
 use std::net::SocketAddr;
 
+use fw_model::plan::{METRIC_NAME_BYTES_MAX, MetricSpec};
 use fw_model::{NAME_BYTES_MAX, Region, ServiceName};
 
 use super::table::Format;
@@ -12,6 +13,8 @@ use super::url;
 
 /// Longest free text, characters.
 const TEXT_MAX: usize = 500;
+/// Longest unit, characters.
+const UNIT_MAX: usize = 32;
 /// Longest version name, characters.
 const VERSION_MAX: usize = 128;
 /// Longest file path, bytes.
@@ -52,6 +55,30 @@ pub(super) const VERSION: Format = Format {
 /// Free text.
 pub(super) const DESCRIPTION: Format =
     Format { expected: "a text", numbers: true, pattern: None, check: |text| bounded(text, TEXT_MAX) };
+
+/// A custom metric's name.
+pub(super) const METRIC: Format = Format {
+    expected: "a metric's name such as conversion_rate",
+    numbers: false,
+    pattern: Some("^[A-Za-z0-9_.-]{1,64}$"),
+    check: |text| {
+        let rule = || {
+            format!(
+                "must be 1 to {METRIC_NAME_BYTES_MAX} of a-z, A-Z, 0-9, '_', '-' and '.', not {:?}",
+                shown(text)
+            )
+        };
+        MetricSpec::is_name(text).then_some(()).ok_or_else(rule)
+    },
+};
+
+/// The unit of a custom metric.
+pub(super) const UNIT: Format = Format {
+    expected: "a unit such as EUR",
+    numbers: false,
+    pattern: None,
+    check: |text| bounded(text, UNIT_MAX),
+};
 
 /// The base URL of an instance.
 pub(super) const URL: Format = Format {

@@ -1,10 +1,18 @@
 //! `rollout.analysis`: what must be known, and what follows when it can't be.
 
+use std::time::Duration;
+
 use fw_model::plan::AnalysisPolicy;
 
 use super::word;
+use crate::config::duration::Per;
 use crate::config::table::{Choice, Key, Kind, Range, Section};
 use crate::config::tree::View;
+
+/// Largest `latencyFloorMs`: a minute.
+const LATENCY_FLOOR_MS_MAX: f64 = 60_000.0;
+/// Longest `warmUp`.
+const WARM_UP_MAX: Duration = Duration::from_secs(3600);
 
 /// The section.
 pub(super) static ANALYSIS: Section = Section {
@@ -75,6 +83,18 @@ pub(super) static ANALYSIS: Section = Section {
             "0.01",
             "Largest probability of a false automatic rollback, per attempt.",
         ),
+        Key::optional(
+            "latencyFloorMs",
+            Kind::Number(Range::new(0.0, LATENCY_FLOOR_MS_MAX, "ms")),
+            "5",
+            "A canary request counts as slower than stable only when it is slower by this many ms, and by 5 %.",
+        ),
+        Key::optional(
+            "warmUp",
+            Kind::Duration { per: Per::Second, min: Duration::ZERO, max: WARM_UP_MAX },
+            r#""5s""#,
+            "After each change of the share, comparisons with stable wait this long (or a quarter of the phase, if that is shorter): cold caches are no regression. Limits are watched from the first request. A bare number is seconds.",
+        ),
     ],
     exclusive: &[],
 };
@@ -88,4 +108,6 @@ pub(super) fn read(view: View<'_>, policy: &mut AnalysisPolicy) {
     policy.on_concentrated = word(view.get("onConcentrated")).unwrap_or(policy.on_concentrated);
     policy.clustering = word(view.get("clustering")).unwrap_or(policy.clustering);
     policy.alpha = view.get("alpha").number().unwrap_or(policy.alpha);
+    policy.latency_floor_ms = view.get("latencyFloorMs").number().unwrap_or(policy.latency_floor_ms);
+    policy.warm_up = view.get("warmUp").duration(Per::Second).unwrap_or(policy.warm_up);
 }

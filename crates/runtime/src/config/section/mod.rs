@@ -6,6 +6,7 @@
 mod analysis;
 mod auth;
 mod limits;
+mod metrics;
 mod phase;
 mod rollout;
 mod root;
@@ -33,6 +34,7 @@ pub(super) const ELSEWHERE: &[(&str, &Section)] = &[
     ("auth", &auth::AUTH),
     ("rollout.phases[n].successCriteria", &phase::CRITERIA),
     ("rollout.phases[n]", &phase::PHASE),
+    ("metrics[n]", &metrics::METRIC),
     ("the top level", &root::ROOT),
 ];
 

@@ -3,7 +3,7 @@
 use fw_model::plan::RouterKind;
 use fw_model::{Plan, Region, ServiceKey, ServiceName};
 
-use super::{Rules, analysis, auth, rollout, traffic, versions};
+use super::{Rules, analysis, auth, metrics, rollout, traffic, versions};
 use crate::config::format;
 use crate::config::service::{ServerConfig, ServiceConfig, TrafficConfig, plan_hash};
 use crate::config::table::{Key, Kind, Section, missing_in};
@@ -62,6 +62,7 @@ pub(crate) static ROOT: Section = Section {
         VERSIONS,
         TRAFFIC,
         ROLLOUT_KEY,
+        metrics::METRICS,
         AUTH,
         Key::optional(
             ENVIRONMENTS,
@@ -77,7 +78,7 @@ pub(crate) static ROOT: Section = Section {
 static OVERLAY: Section = Section {
     title: "environments",
     doc: "The same keys as the config itself.",
-    keys: &[SERVICE, REGION, VERSIONS, TRAFFIC, ROLLOUT_KEY, AUTH],
+    keys: &[SERVICE, REGION, VERSIONS, TRAFFIC, ROLLOUT_KEY, metrics::METRICS, AUTH],
     exclusive: &[],
 };
 
@@ -100,6 +101,7 @@ pub(crate) fn read(rules: &mut Rules<'_>, bare: bool) -> ServiceConfig {
     traffic::read_plan(below, &mut plan);
     rollout::read(root.get("rollout"), &mut plan);
     analysis::read(root.get("rollout").get("analysis"), &mut plan.analysis);
+    plan.metrics = metrics::read(root.get("metrics"));
     let traffic = traffic::read(below, router);
     let server = ServerConfig {
         port: rollout::port(root.get("rollout")),
@@ -124,6 +126,7 @@ fn check(rules: &mut Rules<'_>, plan: &Plan, traffic: &TrafficConfig, server: &S
         rules.fault(&broken.path, broken.message);
     }
     versions::check(rules, plan);
+    metrics::check(rules);
     traffic::check(rules, plan, traffic, server);
     auth::check(rules);
 }

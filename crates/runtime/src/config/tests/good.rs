@@ -112,6 +112,7 @@ fn every_key_can_be_set() {
         (None, Some(2.5), None)
     );
     assert_eq!(plan.analysis.evidence, Evidence::Observed);
+    assert_eq!((plan.analysis.latency_floor_ms, plan.analysis.warm_up), (2.5, Duration::ZERO));
     assert!(!plan.auto_advance && !plan.enable_rollback && !config.server.sse_enabled);
     assert_eq!(config.traffic.forced_variant_header.as_deref(), Some("X-FW-Variant"));
     let traffic = &config.traffic;
@@ -189,7 +190,11 @@ rollout:
   monitoringInterval: 1m
   sseEnabled: false
   port: 4000
-  analysis: { evidence: observed, onInconclusive: rollback, sharedBreach: rollback, noSafeTarget: hold, onConcentrated: rollback, clustering: ignore, alpha: 0.05 }
+  analysis: { evidence: observed, onInconclusive: rollback, sharedBreach: rollback, noSafeTarget: hold, onConcentrated: rollback, clustering: ignore, alpha: 0.05, latencyFloorMs: 2.5, warmUp: 0 }
+metrics:
+  - { name: conversion_rate, role: gating }
+  - { name: revenue.eur, kind: amount, cap: 499.5, better: higher, role: rollback, margin: 2.5, per: request, window: 10, unit: "€/order" }
+  - { name: "2", kind: proportion, better: lower, role: display, margin: 0, per: value, window: 0s }
 auth:
   tokens: [ { name: ci, sha256: "ABABABABABABABABABABABABABABABABABABABABABABABABABABABABABABABAB", roles: [ viewer, operator, approver, reporter ] } ]
   hosts: [ FW.example.com:3002 ]

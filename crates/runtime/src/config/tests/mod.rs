@@ -4,5 +4,6 @@ mod bad;
 mod bad_text;
 mod environments;
 mod good;
+mod metrics;
 mod noise;
 mod table;
