@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use fw_api::wire::MetricReport;
 use fw_api::{Report, ReportAnswer, Status};
 use fw_engine::rollout::Tally;
 use fw_model::{Epoch, RunId, ServiceKey, Split, Timestamp};
@@ -149,6 +150,23 @@ impl Handle {
         local: bool,
     ) -> Result<ReportAnswer, Refusal> {
         self.ask(|reply| Message::Report { key, report: Box::new(report), local, reply }).await
+    }
+
+    /// Counts a report of a custom metric; the answer, a [`fw_api::wire::MetricAnswer`], comes once it is durable.
+    ///
+    /// # Errors
+    /// [`Refusal::UnknownService`]; [`Refusal::Invalid`] names the field; [`Refusal::IdempotencyMismatch`],
+    /// [`Refusal::Store`], [`Refusal::Busy`], [`Refusal::Closed`].
+    pub async fn metric(
+        &self,
+        key: ServiceKey,
+        report: MetricReport,
+        idempotency: Option<Idempotency>,
+    ) -> Result<Value, Refusal> {
+        if let Some(body) = self.repeated(&format!("metric {key}"), idempotency.as_ref()).await? {
+            return Ok(body);
+        }
+        self.ask(|reply| Message::Metric { key, report: Box::new(report), idempotency, reply }).await
     }
 
     /// Takes a last look, commits it, and ends the core.

@@ -1,8 +1,10 @@
 //! The data-plane protocol: splits one way, cumulative reports the other (contract section 6).
 
+mod metric;
 mod report;
 mod split;
 
+pub use metric::{Measured, MetricAnswer, MetricReport};
 pub use report::{
     ApdexWire, BatchesWire, CELLS_MAX, CellWire, DurationWire, HistogramWire, InFlightWire, MetricWire,
     Report, ReportAnswer, SourceWire,

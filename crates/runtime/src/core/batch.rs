@@ -2,10 +2,10 @@
 //!
 //! Nothing of it is visible until the store has it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use fw_engine::{Effect, Event, Notice, Transition, invariants};
-use fw_model::{ServiceKey, Timestamp};
+use fw_model::{Plan, ServiceKey, SourceId, Timestamp};
 use fw_store::{Batch, EventRow, Published, SnapshotRow, record};
 use tokio::time::Instant;
 
@@ -23,6 +23,8 @@ pub(super) struct Work<'a> {
     pub(super) now: Timestamp,
     pub(super) instant: Instant,
     next_published: u64,
+    /// Reporters of metrics that changed: each is written once.
+    pub(super) touched: BTreeSet<(ServiceKey, SourceId)>,
     /// Called after the commit, with whether it succeeded.
     pub(super) answers: Vec<Answer>,
 }
@@ -44,6 +46,7 @@ impl<'a> Work<'a> {
             now,
             instant,
             next_published,
+            touched: BTreeSet::new(),
             answers: vec![],
         }
     }
@@ -51,6 +54,11 @@ impl<'a> Work<'a> {
     /// The state to work on: the staged copy if there is one.
     pub(super) fn state(&self, key: &ServiceKey) -> Option<&ServiceState> {
         self.staged.get(key).or_else(|| self.services.get(key).map(|s| &s.state))
+    }
+
+    /// What the config says of a service.
+    pub(super) fn configured(&self, key: &ServiceKey) -> Option<&Plan> {
+        self.services.get(key).map(|service| &service.plan)
     }
 
     /// A copy to change.

@@ -13,6 +13,7 @@ use fw_store::{Loaded, LoadedRollout, LogInfo, record};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::reporters::{self, Reporter};
 use super::service::{Run, Service, ServiceDef, ServiceState};
 use super::sources::Source;
 
@@ -111,8 +112,13 @@ fn state_of(loaded: &Loaded, key: &ServiceKey, now: Instant) -> Result<ServiceSt
     let latest =
         loaded.rollouts.iter().filter(|l| l.snapshot.run.key == *key).max_by_key(|l| l.snapshot.run.number);
     let run = latest.map(rebuild).transpose()?;
-    let mut sources = BTreeMap::new();
+    let (mut sources, mut reporters) = (BTreeMap::new(), BTreeMap::new());
     for row in loaded.sources.iter().filter(|row| row.key == *key) {
+        if row.source.0.starts_with(reporters::PREFIX) {
+            let reporter = Reporter::from_row(row, now).map_err(|what| BootError::Record { what })?;
+            reporters.insert(row.source.clone(), Arc::new(reporter));
+            continue;
+        }
         let source = Source::from_row(row, now).map_err(|what| BootError::Record { what })?;
         sources.insert(row.source.clone(), source);
     }
@@ -124,6 +130,7 @@ fn state_of(loaded: &Loaded, key: &ServiceKey, now: Instant) -> Result<ServiceSt
         current_version: row.and_then(|row| row.current_version.clone()),
         run,
         sources,
+        reporters,
         urgent: false,
         grace_until: now + GRACE,
     })

@@ -3,6 +3,7 @@
 //! A look that moved nothing but the clock is not kept: its watched time is carried to the next one
 //! that is. After [`CARRIED_MAX`] it is kept all the same, so that a crash loses little of the clock.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use fw_engine::rollout::{Delta, InFlight};
@@ -66,7 +67,13 @@ impl Work<'_> {
             .values_mut()
             .filter_map(|source| source.consume().then(|| source.to_row(key, now)))
             .collect();
+        let mut consumed = vec![];
+        for (id, reporter) in state.reporters.iter_mut().filter(|(_, reporter)| reporter.has_fresh()) {
+            Arc::make_mut(reporter).consume();
+            consumed.push((key.clone(), id.clone()));
+        }
         self.rows.sources.extend(rows);
+        self.touched.extend(consumed);
     }
 
     /// An invariant was violated: the step is thrown away and the rollout stands still until a person acts.
@@ -96,6 +103,12 @@ fn gather(state: &ServiceState, run: &Run, gap: Duration, now: Instant) -> Look 
         if seen.is_live() {
             in_flight.canary.merge(&source.in_flight().canary);
             in_flight.stable.merge(&source.in_flight().stable);
+        }
+    }
+    // Custom metrics from elsewhere belong to no instance.
+    for reporter in state.reporters.values() {
+        for (epoch, variant, counts) in reporter.fresh(run.rollout.first_epoch) {
+            deltas.entry((epoch, variant, String::new())).or_default().merge(&counts);
         }
     }
     let deltas = deltas

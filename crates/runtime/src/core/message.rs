@@ -1,5 +1,6 @@
 //! What can be asked of the core.
 
+use fw_api::wire::MetricReport;
 use fw_api::{Report, ReportAnswer};
 use fw_engine::Target;
 use fw_model::{Plan, ServiceKey};
@@ -56,6 +57,12 @@ pub(crate) enum Message {
         command: Command,
         actor: String,
         reason: Option<String>,
+        idempotency: Option<Idempotency>,
+        reply: Reply<Value>,
+    },
+    Metric {
+        key: ServiceKey,
+        report: Box<MetricReport>,
         idempotency: Option<Idempotency>,
         reply: Reply<Value>,
     },

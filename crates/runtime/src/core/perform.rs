@@ -19,7 +19,11 @@ pub(super) struct Done {
 }
 
 impl Work<'_> {
-    pub(super) fn done(self) -> (fw_store::Batch, Done) {
+    pub(super) fn done(mut self) -> (fw_store::Batch, Done) {
+        for (key, id) in &self.touched {
+            let reporter = self.staged.get(key).and_then(|state| state.reporters.get(id));
+            self.rows.sources.extend(reporter.map(|reporter| reporter.to_row(id, key, self.now)));
+        }
         let last_published = self.rows.published.last().map(|p| p.id);
         (self.rows, Done { staged: self.staged, last_published, answers: self.answers })
     }

@@ -10,6 +10,7 @@ use fw_store::ServiceRow;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::reporters::Reporter;
 use super::sources::Source;
 
 /// Format of a service's stored payload (empty in format 1).
@@ -50,6 +51,8 @@ pub(super) struct ServiceState {
     pub(super) current_version: Option<String>,
     pub(super) run: Option<Run>,
     pub(super) sources: BTreeMap<SourceId, Source>,
+    /// Who reports custom metrics: no data planes.
+    pub(super) reporters: BTreeMap<SourceId, Arc<Reporter>>,
     /// A report asked for a look at once.
     pub(super) urgent: bool,
     /// Until then, data planes known from before a restart may still be on their way back.
@@ -68,6 +71,11 @@ pub(super) struct Service {
 }
 
 impl ServiceState {
+    /// The rollout that looks are taken at, if there is one.
+    pub(super) fn watched(&self) -> Option<&Run> {
+        self.run.as_ref().filter(|run| run.rollout.is_watched() && run.rollout.epoch == self.epoch)
+    }
+
     pub(super) fn to_row(&self) -> ServiceRow {
         ServiceRow {
             key: self.key.clone(),

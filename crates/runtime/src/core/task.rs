@@ -16,6 +16,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 use super::batch::Work;
 use super::message::{Idempotency, Message};
 use super::perform;
+use super::reporters;
 use super::service::Service;
 use super::sources::{FORGET_AFTER, SOURCES_MAX, Source};
 use crate::handle::Views;
@@ -106,6 +107,10 @@ impl Core {
         let service = self.services.get_mut(key).ok_or_else(|| Refusal::UnknownService(key.to_string()))?;
         let sources = &mut service.state.sources;
         let id = SourceId(report.source.id.clone());
+        if id.0.starts_with(reporters::PREFIX) {
+            let text = format!("source.id: {:?} is kept for sources of metrics", reporters::PREFIX);
+            return Err(Refusal::Invalid(text));
+        }
         if !sources.contains_key(&id) && sources.len() >= SOURCES_MAX {
             return Err(Refusal::Invalid(format!("more than {SOURCES_MAX} data planes report for {key}")));
         }
@@ -267,7 +272,10 @@ impl Core {
                 let scope = format!("start {}", request.plan.key);
                 let repeated = self.repeated(&scope, request.idempotency.as_ref());
                 let result = repeated.map_or_else(
-                    || work.start(&request, (self.bits)()).map(Outcome::New),
+                    || {
+                        let key = work.start(&request, (self.bits)())?;
+                        Ok(Outcome::New(200, detail(work, &key)))
+                    },
                     |r| r.map(Outcome::Old),
                 );
                 (scope, request.idempotency, result, reply)
@@ -277,8 +285,19 @@ impl Core {
                 let repeated = self.repeated(&scope, idempotency.as_ref());
                 let by = Requested { actor, reason };
                 let act = || {
-                    self.key_of(&name)
-                        .and_then(|key| work.command(&key, command, by).map(|()| Outcome::New(key)))
+                    let key = self.key_of(&name)?;
+                    work.command(&key, command, by)?;
+                    Ok(Outcome::New(200, detail(work, &key)))
+                };
+                let result = repeated.map_or_else(act, |r| r.map(Outcome::Old));
+                (scope, idempotency, result, reply)
+            }
+            Message::Metric { key, report, idempotency, reply } => {
+                let scope = format!("metric {key}");
+                let repeated = self.repeated(&scope, idempotency.as_ref());
+                let act = || {
+                    let answer = work.metric(&key, &report)?;
+                    Ok(Outcome::New(202, serde_json::to_value(answer).unwrap_or(Value::Null)))
                 };
                 let result = repeated.map_or_else(act, |r| r.map(Outcome::Old));
                 (scope, idempotency, result, reply)
@@ -287,14 +306,13 @@ impl Core {
         };
         let result = result.map(|outcome| match outcome {
             Outcome::Old(body) => body,
-            Outcome::New(key) => {
-                let body = detail(work, &key);
+            Outcome::New(status, body) => {
                 if let Some(idempotency) = idempotency {
                     work.rows.idempotency.push(IdempotencyRow {
                         scope: scope.clone(),
                         key: idempotency.key.clone(),
                         request_hash: idempotency.request_hash.clone(),
-                        status: 200,
+                        status,
                         body: body.to_string().into_bytes(),
                         at: work.now,
                     });
@@ -318,6 +336,8 @@ impl Core {
             let busy = service.state.run.as_ref().is_some_and(|run| run.rollout.is_watched());
             if !busy {
                 service.state.sources.retain(|_, s| now.duration_since(s.heard) < FORGET_AFTER);
+                let recent = |heard| now.duration_since(heard) < reporters::FORGET_AFTER;
+                service.state.reporters.retain(|_, r| recent(r.heard));
             }
         }
         if now.duration_since(self.compacted) >= COMPACT_EVERY {
@@ -332,8 +352,11 @@ impl Core {
     }
 }
 
+/// What a request came to.
 enum Outcome {
-    New(ServiceKey),
+    /// Something was done: status and body of the answer.
+    New(u16, Value),
+    /// It was answered before, with this body.
     Old(Value),
 }
 
@@ -351,7 +374,9 @@ fn split_repeats(messages: Vec<Message>) -> Vec<Vec<Message>> {
     for message in messages {
         let key = match &message {
             Message::Start(request, _) => request.idempotency.as_ref().map(|i| i.key.clone()),
-            Message::Command { idempotency, .. } => idempotency.as_ref().map(|i| i.key.clone()),
+            Message::Command { idempotency, .. } | Message::Metric { idempotency, .. } => {
+                idempotency.as_ref().map(|i| i.key.clone())
+            }
             Message::Report { .. } | Message::Stop(_) => None,
         };
         let repeat = key.as_ref().is_some_and(|key| keys.contains(key));

@@ -2,7 +2,7 @@
 
 use fw_engine::analysis::{Finding, Question, Strength};
 use fw_engine::{Report, Rollout};
-use fw_model::{Timestamp, Variant};
+use fw_model::{Counts, MetricSums, Timestamp, Variant};
 use serde_json::{Map, Value, json};
 
 use super::status::{status_of, waiting};
@@ -16,6 +16,7 @@ pub fn detail_of(rollout: &Rollout, report: &Report, now: Timestamp) -> Value {
     };
     object.extend(analysis(rollout, report));
     object.extend(history(rollout));
+    object.insert("metrics".into(), metrics(rollout));
     Value::Object(object)
 }
 
@@ -83,6 +84,16 @@ fn evidence(log: f64) -> f64 {
 
 fn question(q: &Question) -> Value {
     json!({ "name": q.name, "answered": q.answered, "met": q.met, "requestsMissing": q.requests_missing, "text": q.text })
+}
+
+/// Custom metrics of the present phase, by variant and name; means in the metric's unit.
+fn metrics(rollout: &Rollout) -> Value {
+    let of = |counts: &Counts| {
+        let shown = |m: &MetricSums| json!({ "count": m.count, "mean": (m.count > 0).then(|| m.sum / m.count as f64) });
+        counts.metrics.iter().map(|(name, sums)| (name.clone(), shown(sums))).collect::<Map<_, _>>()
+    };
+    let tally = &rollout.tally;
+    json!({ Variant::Stable.as_str(): of(&tally.stable), Variant::Canary.as_str(): of(&tally.canary) })
 }
 
 fn versions(rollout: &Rollout) -> Value {

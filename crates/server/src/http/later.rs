@@ -15,10 +15,6 @@ pub(super) async fn reports() -> Response {
     later("reports")
 }
 
-pub(super) async fn metrics() -> Response {
-    later("custom metrics over HTTP")
-}
-
 pub(super) async fn kpis() -> Response {
     later("KPIs")
 }

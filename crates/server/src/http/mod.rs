@@ -20,6 +20,7 @@ mod read;
 mod rollouts;
 mod socket;
 mod sse;
+mod values;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -40,6 +41,9 @@ pub use listen::{serve, serve_with};
 pub const CONTROL_BODY_BYTES_MAX: usize = 1024 * 1024;
 /// Largest body of a report, bytes.
 pub const REPORT_BODY_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// Largest body of a report of a custom metric, bytes.
+pub const METRIC_BODY_BYTES_MAX: usize = 16 * 1024;
 
 /// Appends Prometheus text of whatever runs beside the API.
 pub type ExtraMetrics = Arc<dyn Fn(&mut String) + Send + Sync>;
@@ -131,7 +135,7 @@ pub fn router(app: App) -> Router {
         .route("/api/v1/rollouts/{name}/{action}", post(rollouts::act))
         .route("/api/v1/services/{service}/split", get(planes::split))
         .route("/api/v1/services/{service}/observations", post(planes::observations))
-        .route("/api/v1/services/{service}/metrics", post(later::metrics))
+        .route("/api/v1/services/{service}/metrics", post(values::values))
         .route("/api/v1/kpis", any(later::kpis))
         .route("/api/v1/releases", any(later::releases))
         .route("/api/v1/releases/{*rest}", any(later::releases))

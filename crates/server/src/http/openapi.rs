@@ -60,6 +60,8 @@ const fn post(path: &'static str, summary: &'static str, body: Content, answer: 
 const ROLLOUT: (&str, &str, &str) = ("rollout", "string", "A service, service@region, or a run");
 const REGION: (&str, &str, &str) = ("region", "string", "A region");
 
+const METRICS: &str = "/api/v1/services/{service}/metrics";
+
 const OPERATIONS: &[Operation] = &[
     Operation { role: "", ..get("/healthz", "Whether the process lives", Content::Text("text/plain")) },
     Operation {
@@ -143,6 +145,17 @@ const OPERATIONS: &[Operation] = &[
             Content::Json("ReportAnswer"),
         )
     },
+    Operation {
+        role: "reporter",
+        query: &[REGION],
+        status: "202",
+        ..post(
+            METRICS,
+            "A value of a custom metric, under an Idempotency-Key, or the cumulative sums of a source",
+            Content::Json("MetricReport"),
+            Content::Json("MetricAnswer"),
+        )
+    },
 ];
 
 fn content(content: Content) -> Value {
@@ -172,7 +185,7 @@ fn parameters(operation: &Operation) -> Vec<Value> {
     let of_query = operation.query.iter().map(|(name, kind, text)| {
         json!({ "name": name, "in": "query", "description": text, "schema": { "type": kind } })
     });
-    let of_head = (operation.role == "operator").then(|| {
+    let of_head = (operation.role == "operator" || operation.path == METRICS).then(|| {
         json!({
             "name": "Idempotency-Key", "in": "header",
             "description": "Makes it safe to send the request twice: 1 to 255 visible ASCII characters",
@@ -237,6 +250,7 @@ fn schemas() -> Value {
         )* };
     }
     add!(fw_api::Status, fw_api::Report, fw_api::ReportAnswer, fw_api::SplitMessage, fw_api::Problem);
+    add!(fw_api::wire::MetricReport, fw_api::wire::MetricAnswer);
     let value = |schema| serde_json::to_value(schema).unwrap_or(Value::Null);
     let mut schemas: Map<String, Value> = all.into_iter().map(|(name, s)| (name, value(s))).collect();
     let to = json!({

@@ -19,11 +19,15 @@ const KINDS: [&str; 2] = ["proxy", "sdk"];
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct RegionQuery {
-    region: Option<String>,
+pub(super) struct RegionQuery {
+    pub(super) region: Option<String>,
 }
 
-fn key_of(service: &str, region: Option<&str>) -> Result<ServiceKey, Problem> {
+/// The service of a path, in a region.
+///
+/// # Errors
+/// 400 for a name that is none.
+pub(super) fn key_of(service: &str, region: Option<&str>) -> Result<ServiceKey, Problem> {
     let bad = |e: fw_model::IdError| Problem::new(Code::BadRequest, e.to_string());
     let service = ServiceName::new(service).map_err(bad)?;
     let region = region.filter(|name| !name.is_empty()).map(Region::new).transpose().map_err(bad)?;

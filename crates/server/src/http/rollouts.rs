@@ -212,7 +212,7 @@ fn checked_reason(reason: Option<String>) -> Result<Option<String>, Problem> {
 }
 
 /// The key of a request that may be sent twice, with a hash that tells it from another one.
-fn idempotency(
+pub(super) fn idempotency(
     method: &Method,
     uri: &Uri,
     headers: &HeaderMap,

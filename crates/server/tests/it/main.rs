@@ -15,3 +15,4 @@ mod rollouts;
 mod slow;
 mod status;
 mod support;
+mod values;

@@ -333,12 +333,6 @@ fn later(calls: &mut Calls) {
         calls.with(name, ("GET", path), &[], (501, "not_yet_available", "later version"));
     }
     calls.with(
-        "metrics, later",
-        ("POST", "/api/v1/services/aborted/metrics"),
-        &[JSON],
-        (501, "not_yet_available", "custom"),
-    );
-    calls.with(
         "flags by OFREP, later",
         ("POST", "/ofrep/v1/evaluate/flags/a"),
         &[JSON],
