@@ -6,10 +6,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
+use fw_engine::rollout::Before;
+use fw_engine::{Event, Started};
 use fw_model::{Plan, Timestamp, Variant};
 use fw_runtime::{Clock, Command, Handle, Idempotency, Refusal, ServiceDef, StartRequest};
 use fw_sim::{DataPlane, Traffic};
-use fw_store::{MemoryLog, RolloutLog};
+use fw_store::{MemoryLog, RolloutLog, record};
 
 struct TestClock {
     start: tokio::time::Instant,
@@ -63,7 +65,19 @@ impl World {
     }
 
     async fn start(&self) -> Result<serde_json::Value, Refusal> {
-        let plan = plan();
+        self.start_with(plan()).await
+    }
+
+    /// What the log says of stable before a run.
+    fn before(&self, run: &str) -> Option<Before> {
+        let first = &self.log.history(&run.parse().unwrap(), 0, 1).unwrap()[0];
+        match record::decode_event(first.format, &first.payload).unwrap() {
+            Event::Started(Started { before, .. }) => before,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    async fn start_with(&self, plan: Plan) -> Result<serde_json::Value, Refusal> {
         self.handle
             .start(StartRequest {
                 plan,
@@ -308,4 +322,72 @@ async fn a_completed_rollout_goes_back_whole_and_a_new_one_replaces_it() {
     let list = world.handle.list(fw_store::RolloutFilter::default(), 10).await.unwrap();
     let runs: Vec<_> = list.iter().map(|run| run["run"].as_str().unwrap()).collect();
     assert_eq!(runs, ["checkout.2", "checkout.1"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rollout_begins_with_what_stable_did_before() {
+    let mut world = World::new();
+    for _ in 0..40 {
+        world.second(100, 0).await;
+    }
+    // Nobody watches: neither time nor counts of it.
+    tokio::time::sleep(Duration::from_secs(300)).await;
+    let key = "checkout".parse().unwrap();
+    let split = world.handle.split(&key).unwrap().borrow().clone();
+    world.plane.serve(&split, Traffic::healthy(1_000_000));
+    for _ in 0..20 {
+        world.second(100, 0).await;
+    }
+    world.start().await.unwrap();
+    let before = world.before("checkout.1").unwrap();
+    let seconds = before.span.as_secs();
+    assert!((55..=66).contains(&seconds), "{seconds}");
+    assert!((5_500..=6_000).contains(&before.stable.requests), "{}", before.stable.requests);
+    assert_eq!(before.stable.mean_ms(), Some(20.0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_few_seconds_of_stable_say_nothing() {
+    let mut world = World::new();
+    for _ in 0..8 {
+        world.second(100, 0).await;
+    }
+    world.start().await.unwrap();
+    assert_eq!(world.before("checkout.1"), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn stable_is_watched_while_a_rollout_is_under_way_too() {
+    let mut world = World::new();
+    world.start().await.unwrap();
+    world.until("running", 10, 1000, 0).await;
+    for _ in 0..60 {
+        world.second(1000, 0).await;
+    }
+    world.command(Command::Abort).await.unwrap();
+    world.start().await.unwrap();
+    // 95 % of the requests; the canary's are not stable's.
+    let before = world.before("checkout.2").unwrap();
+    let each = before.stable.requests as f64 / before.span.as_secs_f64();
+    assert!((900.0..=950.0).contains(&each), "{each}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_completed_rollout_its_canary_at_100_percent_is_what_stable_did() {
+    let mut world = World::new();
+    world.start().await.unwrap();
+    world.until("completed", 2000, 400, 0).await;
+    for _ in 0..60 {
+        world.second(100, 0).await;
+    }
+    let mut next = plan();
+    next.stable.version = "1.5.0".into();
+    next.canary.version = "1.6.0".into();
+    world.start_with(next).await.unwrap();
+    let before = world.before("checkout.2").unwrap();
+    // The last phase of five minutes at 400 a second, and a minute at 100.
+    assert!((340..=600).contains(&before.span.as_secs()), "{:?}", before.span);
+    let wanted = 400.0 * (before.span.as_secs_f64() - 60.0) + 6_000.0;
+    let share = before.stable.requests as f64 / wanted;
+    assert!((0.95..=1.05).contains(&share), "{share}");
 }

@@ -131,6 +131,7 @@ fn state_of(loaded: &Loaded, key: &ServiceKey, now: Instant) -> Result<ServiceSt
         run,
         sources,
         reporters,
+        lately: Arc::default(),
         urgent: false,
         grace_until: now + GRACE,
     })

@@ -6,6 +6,7 @@
 //! failed write changes nothing. There is no I/O here but the store's commit.
 
 mod batch;
+mod before;
 mod boot;
 mod command;
 mod look;

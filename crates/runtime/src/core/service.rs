@@ -10,6 +10,7 @@ use fw_store::ServiceRow;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::before::Lately;
 use super::reporters::Reporter;
 use super::sources::Source;
 
@@ -53,6 +54,8 @@ pub(super) struct ServiceState {
     pub(super) sources: BTreeMap<SourceId, Source>,
     /// Who reports custom metrics: no data planes.
     pub(super) reporters: BTreeMap<SourceId, Arc<Reporter>>,
+    /// What the stable version did lately.
+    pub(super) lately: Arc<Lately>,
     /// A report asked for a look at once.
     pub(super) urgent: bool,
     /// Until then, data planes known from before a restart may still be on their way back.

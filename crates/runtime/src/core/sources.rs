@@ -16,6 +16,8 @@ use fw_store::SourceRow;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
+use super::before::{SILENCE_MAX, Served};
+
 /// An old epoch's cells are closed when they did not change for this long.
 const CLOSE_AFTER: Duration = Duration::from_secs(60);
 /// Format of a source's stored payload.
@@ -54,10 +56,12 @@ struct SourceRecord {
 }
 
 /// What a report changed.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Merged {
     /// New canary errors, or a newly confirmed epoch: look at once.
     pub(super) urgent: bool,
+    /// What the stable version did since the report before; nothing where that is not known.
+    pub(super) stable: Counts,
 }
 
 impl Source {
@@ -78,17 +82,26 @@ impl Source {
     }
 
     /// Takes a report in. An older or repeated one only shows that the source is alive.
-    pub(super) fn merge(&mut self, report: &Report, now: Instant) -> Result<Merged, WireError> {
+    ///
+    /// `stable` says which cells are the stable version's.
+    pub(super) fn merge(
+        &mut self,
+        report: &Report,
+        stable: &Served,
+        now: Instant,
+    ) -> Result<Merged, WireError> {
         let cells = report.checked_cells()?;
         let in_flight = InFlight {
             canary: report.in_flight.histogram(Variant::Canary)?,
             stable: report.in_flight.histogram(Variant::Stable)?,
         };
+        let watched = self.reported && now.duration_since(self.heard) <= SILENCE_MAX;
         self.heard = now;
         if report.seq <= self.seq && self.reported {
             return Ok(Merged::default());
         }
-        let mut urgent = report.confirmed_epoch > self.confirmed.0;
+        let urgent = report.confirmed_epoch > self.confirmed.0;
+        let mut merged = Merged { urgent, stable: Counts::default() };
         self.seq = report.seq;
         self.reported = true;
         self.confirmed = self.confirmed.max(Epoch(report.confirmed_epoch));
@@ -100,11 +113,14 @@ impl Source {
             if before == Some(&counts) {
                 continue;
             }
-            urgent |= key.variant == Variant::Canary && counts.errors > before.map_or(0, |b| b.errors);
+            merged.urgent |= key.variant == Variant::Canary && counts.errors > before.map_or(0, |b| b.errors);
+            if watched && stable.holds(key.epoch, key.variant) {
+                merged.stable.merge(&before.map_or_else(|| counts.clone(), |before| counts.minus(before)));
+            }
             self.changed.insert(key.epoch, now);
             latest.insert(key, counts);
         }
-        Ok(Merged { urgent })
+        Ok(merged)
     }
 
     /// What was reported and not yet consumed, of epochs from `first`.

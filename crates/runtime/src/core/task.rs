@@ -14,6 +14,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, MissedTickBehavior};
 
 use super::batch::Work;
+use super::before::{SILENCE_MAX, Served};
 use super::message::{Idempotency, Message};
 use super::perform;
 use super::reporters;
@@ -66,6 +67,8 @@ pub(crate) struct Core {
     recent_keys: HashMap<(String, String), (String, Value)>,
     recent_order: VecDeque<(String, String)>,
     compacted: Instant,
+    /// When the clock last ticked.
+    ticked: Instant,
 }
 
 impl Core {
@@ -93,6 +96,7 @@ impl Core {
             recent_keys: HashMap::new(),
             recent_order: VecDeque::new(),
             compacted: Instant::now(),
+            ticked: Instant::now(),
         })
     }
 
@@ -105,6 +109,7 @@ impl Core {
     ) -> Result<ReportAnswer, Refusal> {
         let now = Instant::now();
         let service = self.services.get_mut(key).ok_or_else(|| Refusal::UnknownService(key.to_string()))?;
+        let stable = Served::of(service);
         let sources = &mut service.state.sources;
         let id = SourceId(report.source.id.clone());
         if id.0.starts_with(reporters::PREFIX) {
@@ -115,11 +120,27 @@ impl Core {
             return Err(Refusal::Invalid(format!("more than {SOURCES_MAX} data planes report for {key}")));
         }
         let mut source = sources.get(&id).cloned().unwrap_or_else(|| Source::new(id.clone(), local, now));
-        let merged = source.merge(report, now).map_err(|e| Refusal::Invalid(e.to_string()))?;
+        let merged = source.merge(report, &stable, now).map_err(|e| Refusal::Invalid(e.to_string()))?;
         let closed_epochs = source.close(service.state.epoch, now);
         sources.insert(id, source);
         service.state.urgent |= merged.urgent;
+        if !merged.stable.is_empty() {
+            Arc::make_mut(&mut service.state.lately).add(&stable.version, &merged.stable, now);
+        }
         Ok(ReportAnswer { split: SplitMessage::from(&**service.split.borrow()), closed_epochs })
+    }
+
+    /// Counts the time that stable versions are watched: some data plane of theirs is heard.
+    fn watch(&mut self) {
+        let now = Instant::now();
+        let span = now.duration_since(std::mem::replace(&mut self.ticked, now));
+        for service in self.services.values_mut() {
+            let heard = |s: &Source| s.reported && now.duration_since(s.heard) <= SILENCE_MAX;
+            if span <= SILENCE_MAX && service.state.sources.values().any(heard) {
+                let version = Served::of(service).version;
+                Arc::make_mut(&mut service.state.lately).watch(&version, span, now);
+            }
+        }
     }
 
     /// An answer given before under this key, or a refusal when the request is another.
@@ -190,6 +211,9 @@ pub(crate) async fn run(mut core: Core, mut inbox: mpsc::Receiver<Message>) {
 impl Core {
     /// One batch. Returns the stop request, if one was among the messages.
     async fn handle(&mut self, messages: Vec<Message>, ticked: bool) -> Option<oneshot::Sender<()>> {
+        if ticked {
+            self.watch();
+        }
         let mut stop = None;
         let mut asked = vec![];
         for message in messages {
