@@ -3,6 +3,7 @@
 //! Only shapes live here; what a command does is in `commands/`, a file each.
 
 mod options;
+mod plan;
 mod rollout;
 #[cfg(test)]
 mod tests;
@@ -15,6 +16,7 @@ use fw_model::{Region, ServiceName};
 use crate::output::Format;
 
 pub(crate) use options::{Fault, StoreChoice};
+pub(crate) use plan::{CheckArgs, PlanArgs, PlanCommand, SimulateArgs, TuneArgs};
 pub(crate) use rollout::{RolloutArgs, RolloutCommand, StartArgs, Steer, Target};
 
 const EXAMPLES: &str = "\
@@ -67,6 +69,8 @@ pub(crate) enum Command {
     Rollout(RolloutArgs),
     /// Check, describe and show configs
     Config(ConfigArgs),
+    /// See what a plan can find, before anybody is exposed to it
+    Plan(PlanArgs),
     /// Make tokens for the API
     Token(TokenArgs),
     /// Run a proxy alone, told by a server elsewhere
@@ -76,9 +80,6 @@ pub(crate) enum Command {
     /// Comes with a later version
     #[command(hide = true, disable_help_flag = true)]
     Release(Later),
-    /// Comes with a later version
-    #[command(hide = true, disable_help_flag = true)]
-    Plan(Later),
     /// Comes with a later version
     #[command(hide = true, disable_help_flag = true)]
     Kpis(Later),

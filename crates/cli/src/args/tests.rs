@@ -47,7 +47,13 @@ fn every_line_of_the_contract_is_understood() {
         release --env=production
         release list
         plan check -c x --env y
+        plan check --rps 20.5 --stable-errors 0.2% --strict
+        plan simulate
         plan simulate --replay 5
+        plan simulate --replay checkout.7 -c a.yaml --store sqlite:/tmp/x.db
+        plan simulate --scenario onset=6m,error-rate=1% --rps 500 --runs 2000 --seed 3 --look 5s --for 15m --metrics --plot a.svg
+        plan simulate -c a.yaml --env staging --stable-errors 0.05%
+        plan tune -c a.yaml --store sqlite:/tmp/x.db
         kpis --output json
         notify test
         config validate
@@ -95,6 +101,14 @@ fn what_makes_no_sense_is_refused_with_exit_2() {
         proxy --control http://a --service a/b
         token new --role admin
         completions tcsh
+        plan
+        plan simulate --scenario slow
+        plan simulate --rps 0
+        plan simulate --runs 0
+        plan simulate --look 10ms
+        plan simulate --replay a --scenario hang
+        plan simulate --store sqlite:/tmp/x.db
+        plan check --rps fast
         config show --output xml
     ";
     for line in lines.lines().map(str::trim).filter(|line| !line.is_empty()) {
@@ -130,6 +144,7 @@ fn help_of_everything() {
           serve        Run the server: the engine, the API, and the proxy where the config asks for one
           rollout      Start and steer rollouts
           config       Check, describe and show configs
+          plan         See what a plan can find, before anybody is exposed to it
           token        Make tokens for the API
           proxy        Run a proxy alone, told by a server elsewhere
           completions  Print completions for a shell

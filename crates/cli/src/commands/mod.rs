@@ -6,6 +6,7 @@ mod config;
 mod defaults;
 mod demo;
 mod later;
+mod plan;
 mod proxy;
 mod rollout;
 mod serve;
@@ -31,10 +32,10 @@ pub(crate) fn run(cli: Cli, out: &mut Out) -> Result<(), Failure> {
             rollout::run(args.command, &global, out)
         }
         Command::Config(args) => config::run(args.command, out),
+        Command::Plan(args) => plan::run(args.command, &global, out),
         Command::Token(args) => token::run(args.command, out),
         Command::Completions(args) => completions::run(&args),
         Command::Release(_) => Err(later::refuse("fw release")),
-        Command::Plan(_) => Err(later::refuse("fw plan")),
         Command::Kpis(_) => Err(later::refuse("fw kpis")),
         Command::Notify(_) => Err(later::refuse("fw notify")),
     }

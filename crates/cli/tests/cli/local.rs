@@ -176,10 +176,9 @@ fn every_shell_gets_completions() {
 
 #[test]
 fn commands_of_a_later_version_are_refused_by_name() {
-    let lines: [(&[&str], &str); 6] = [
+    let lines: [(&[&str], &str); 5] = [
         (&["release", "--env=production", "--strategy=canary"], "fw release"),
         (&["release", "list", "--help"], "fw release"),
-        (&["plan", "check", "-c", "x"], "fw plan"),
         (&["kpis", "--output", "json"], "fw kpis"),
         (&["notify", "test"], "fw notify"),
         (&["rollout", "report", "checkout"], "fw rollout report"),

@@ -4,5 +4,6 @@
 #![allow(clippy::unwrap_used)]
 
 mod local;
+mod plan;
 mod rollout;
 mod support;
