@@ -1,9 +1,10 @@
 //! `cargo xtask bench`: measurements that others can repeat.
 //!
 //! `proxy` compares our proxy with nginx, HAProxy and Envoy; `footprint` measures the start and the memory of
-//! `fw serve`. Both build the `dist` profile, start real programs on loopback, and stop them by process id.
+//! `fw serve`, `engine` what 10 000 rollouts cost. All build the `dist` profile, start real programs on loopback, and stop them by process id.
 //! They print numbers with the machine they belong to; they judge nothing and are no part of CI.
 
+mod engine;
 mod footprint;
 mod http;
 mod machine;
@@ -21,6 +22,8 @@ use clap::Subcommand;
 pub(crate) enum Bench {
     /// Our proxy, nginx, HAProxy and Envoy: CPU time a request, throughput, latency, memory.
     Proxy(proxy::Args),
+    /// The engine: 10 000 rollouts, each looked at once a second.
+    Engine(engine::Args),
     /// `fw serve`: time until it is ready, resident memory when idle, size of the binary.
     Footprint(footprint::Args),
 }
@@ -29,6 +32,7 @@ pub(crate) enum Bench {
 pub(crate) fn run(bench: Bench) -> Result<ExitCode> {
     match bench {
         Bench::Proxy(args) => proxy::run(&args)?,
+        Bench::Engine(args) => engine::run(&args)?,
         Bench::Footprint(args) => footprint::run(&args)?,
     }
     Ok(ExitCode::SUCCESS)

@@ -211,7 +211,7 @@ fn mean(rollout: &Rollout, weight: f64) -> Known {
         said(of_c),
         words::millis(unit),
     );
-    let limit = (1.0 + tests::LATENCY_MARGIN) * of_c.unwrap_or(0.0);
+    let limit = (1.0 + tests::MEAN_MARGIN) * of_c.unwrap_or(0.0);
     Known::new(Test::Mean, weight, state.mean.test.log_harm(), values_guard(state.mean.seen[0].n))
         .counted(arm(t), arm(c))
         .about(of_t, limit, text)

@@ -17,8 +17,11 @@ use crate::rollout::Trigger;
 pub(crate) const QUANTILES: [(f64, &str); 4] = [(0.5, "p50"), (0.9, "p90"), (0.99, "p99"), (0.999, "p99.9")];
 /// The one that gates.
 pub(crate) const GATING_QUANTILE: f64 = 0.9;
-/// A canary may be slower by this fraction.
-pub(crate) const LATENCY_MARGIN: f64 = 0.05;
+/// A quantile of the canary may be higher by this fraction: one bucket of the histograms, 2^(1/16) − 1. The smallest
+/// effect that is looked for is much larger, so a canary that is 5 % slower is not rolled back for it either.
+pub(crate) const LATENCY_MARGIN: f64 = 0.044_273_782_427_413_84;
+/// The canary's mean may be higher by this fraction.
+pub(crate) const MEAN_MARGIN: f64 = 0.05;
 /// What must be shown not to be reached, for health.
 pub(crate) const LATENCY_BAD: f64 = 0.25;
 /// An error rate may be this many times stable's, plus [`ERROR_DELTA`].
@@ -78,7 +81,8 @@ impl Test {
     fn part(self, judged_metrics: usize) -> f64 {
         match self {
             Test::ErrorLimit | Test::Errors => 0.25,
-            Test::ClientErrors | Test::Latency(_) | Test::MeanLimit | Test::Health => 0.05,
+            Test::ClientErrors | Test::Latency(_) | Test::MeanLimit => 0.05,
+            Test::Health => 0.02,
             Test::Mean | Test::Apdex => 0.10,
             Test::Metric(_) => 0.10 / judged_metrics.max(1) as f64,
         }
@@ -136,7 +140,7 @@ pub(super) fn latency_safe(tau_seconds: f64) -> Ask {
 /// A mean may be slower by 5 % or by the latency floor, whichever is more; `floor` and stable's predicted mean are
 /// shares of the cap.
 pub(super) fn mean_margin(floor: f64, stable_mean: f64) -> Margin {
-    Margin { ratio: 1.0 + LATENCY_MARGIN, delta: (floor - LATENCY_MARGIN * stable_mean).max(0.0) }
+    Margin { ratio: 1.0 + MEAN_MARGIN, delta: (floor - MEAN_MARGIN * stable_mean).max(0.0) }
 }
 
 pub(super) fn mean(tau_seconds: f64, margin: Margin) -> MeanAsk {
