@@ -165,11 +165,11 @@ impl Exchange {
         let route = worker.route();
         let request = self.request.as_ref()?;
         let mut key_cell = None;
-        let mut variant = Variant::Stable;
+        let (mut variant, mut unit) = (Variant::Stable, false);
         if !self.canary_failed {
             let mut rng = worker.rng.borrow_mut();
             let assigned = self.visitor.assign(&route.routing, request.headers(), &mut rng);
-            variant = assigned.variant;
+            (variant, unit) = (assigned.variant, assigned.unit);
             if variant == Variant::Canary {
                 key_cell = assigned.key.map(Observation::key_cell);
             }
@@ -180,14 +180,15 @@ impl Exchange {
         }
         let now_ms = worker.deadlines.now_ms();
         let counted = self.visitor.forced.is_none() && !self.canary_failed;
-        match pick(&route, variant, now_ms) {
-            Some(target) => {
-                self.observation.place(&route, variant, target, counted);
-                Some(Choice { route, variant, target })
-            }
+        let picked = pick(&route, variant, now_ms);
+        // Where all of the canary's instances are left alone, any of them may stand for it.
+        self.observation.place(&route, variant, picked.unwrap_or(0), counted);
+        if unit {
+            self.observation.unit();
+        }
+        match picked {
+            Some(target) => Some(Choice { route, variant, target }),
             None => {
-                // All of the canary's instances are left alone; any of them may stand for it.
-                self.observation.place(&route, variant, 0, counted);
                 self.observation.unreachable();
                 self.canary_failed = true;
                 None

@@ -163,7 +163,7 @@ impl Proxy {
         }
         let other_log = now.log_id != split.log_id;
         let routing = match Routing::new(split, state.routing.serial + 1) {
-            Ok(routing) => Arc::new(routing),
+            Ok(routing) => Arc::new(routing.after(&state.routing)),
             Err(why) => {
                 tracing::warn!(%why, "a split can't be used; the last one stays");
                 return Applied::Refused(why);

@@ -6,8 +6,8 @@
 mod cookie;
 mod forced;
 
-use fw_model::Variant;
 use fw_model::split::{bucket_of, bucket_of_random, trim_key, variant_of_bucket};
+use fw_model::{Epoch, Variant};
 use http::{HeaderMap, HeaderValue};
 
 use crate::route::{Routing, Sticky};
@@ -23,6 +23,8 @@ pub(crate) struct Visitor {
     bits: Option<u64>,
     /// The key of a visitor who had none: 32 hex characters, sent back as a cookie.
     fresh: Option<[u8; 32]>,
+    /// The epoch it was last assigned under: a retry there is no unit once more.
+    assigned_under: Option<Epoch>,
 }
 
 /// A request's variant, and its key if it has one.
@@ -30,6 +32,8 @@ pub(crate) struct Visitor {
 pub(crate) struct Assigned<'a> {
     pub(crate) variant: Variant,
     pub(crate) key: Option<&'a [u8]>,
+    /// Whether it is a unit of randomisation of this epoch; a forced one never is.
+    pub(crate) unit: bool,
 }
 
 impl Visitor {
@@ -59,7 +63,9 @@ impl Visitor {
                 variant_of_bucket(bucket_of_random(bits), split.canary)
             }
         };
-        Assigned { variant, key }
+        let anew = self.assigned_under.replace(split.epoch) != Some(split.epoch);
+        let unit = anew && self.forced.is_none() && key.is_none_or(|key| routing.seen.touch(key));
+        Assigned { variant, key, unit }
     }
 
     /// The cookie to set, if this visitor came without one.
@@ -84,7 +90,7 @@ fn hex(bits: u128) -> [u8; 32] {
 
 #[cfg(test)]
 mod tests {
-    use fw_model::{Epoch, LogId, Plan, Salt, Split, Weight};
+    use fw_model::{LogId, Plan, Salt, Split, Weight};
 
     use super::*;
 
@@ -109,6 +115,31 @@ mod tests {
             });
             assert!(low == Variant::Stable || high == Variant::Canary);
         }
+    }
+
+    #[test]
+    fn a_request_is_a_unit_once_an_epoch_and_a_key_with_it() {
+        let mut rng = fastrand::Rng::with_seed(1);
+        let mut headers = HeaderMap::new();
+        let keyed = || routing(fw_model::split::Stickiness::Header("x-user".into()), 50_000);
+        let first = keyed();
+        let mut unit = |visitor: &mut Visitor, routing: &Routing, headers: &HeaderMap| {
+            visitor.assign(routing, headers, &mut rng).unit
+        };
+        let mut without = Visitor::default();
+        assert!(unit(&mut without, &first, &headers));
+        assert!(!unit(&mut without, &first, &headers), "a retry");
+        assert!(unit(&mut Visitor::default(), &first, &headers), "another request without a key");
+        headers.insert("x-user", HeaderValue::from_static("ann"));
+        let mut forced = Visitor { forced: Some(Variant::Canary), ..Visitor::default() };
+        assert!(!unit(&mut forced, &first, &headers));
+        assert!(unit(&mut Visitor::default(), &first, &headers), "what is forced leaves no trace");
+        assert!(!unit(&mut Visitor::default(), &first, &headers), "the same key");
+        let mut next = keyed();
+        next.split.epoch = Epoch(2);
+        let mut moved = Visitor::default();
+        assert!(!unit(&mut moved, &first, &headers));
+        assert!(unit(&mut moved, &next, &headers), "assigned anew under another epoch");
     }
 
     #[test]

@@ -15,6 +15,7 @@ const BUCKETS: usize = (INDEX_MAX - INDEX_MIN + 1) as usize;
 /// One slot.
 #[derive(Debug)]
 pub(crate) struct Slot {
+    units: AtomicU64,
     requests: AtomicU64,
     errors: AtomicU64,
     repeat_errors: AtomicU64,
@@ -58,6 +59,7 @@ impl Slot {
     pub(crate) fn new() -> Slot {
         let zero = || AtomicU64::new(0);
         Slot {
+            units: zero(),
             requests: zero(),
             errors: zero(),
             repeat_errors: zero(),
@@ -73,6 +75,11 @@ impl Slot {
             sum_squares: zero(),
             buckets: (0..BUCKETS).map(|_| zero()).collect(),
         }
+    }
+
+    /// A unit of randomisation was assigned.
+    pub(crate) fn record_unit(&self) {
+        bump(&self.units);
     }
 
     /// Counts a request with its outcome.
@@ -156,6 +163,7 @@ impl Slot {
             },
             apdex,
             requests: get(&self.requests),
+            units: get(&self.units),
             ..Counts::default()
         }
     }

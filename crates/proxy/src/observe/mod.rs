@@ -6,6 +6,7 @@ mod registry;
 mod repeat;
 mod request;
 mod stats;
+mod units;
 
 pub(crate) use ages::{AgeSlots, Ages};
 pub(crate) use cell::Slot;
@@ -13,3 +14,4 @@ pub(crate) use registry::Registry;
 pub(crate) use repeat::FailedKeys;
 pub(crate) use request::Observation;
 pub(crate) use stats::{Refused, WorkerStats};
+pub(crate) use units::SeenKeys;

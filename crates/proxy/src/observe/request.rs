@@ -85,6 +85,13 @@ impl Observation {
         }
     }
 
+    /// Its assignment is a unit of randomisation: counted where it was first placed, wherever it is sent.
+    pub(crate) fn unit(&self) {
+        if let Some(slot) = self.slot() {
+            slot.record_unit();
+        }
+    }
+
     /// Which bit remembers failures of this key.
     pub(crate) fn key_cell(key: &[u8]) -> u16 {
         FailedKeys::cell(key)

@@ -12,6 +12,8 @@ use fw_model::split::Stickiness;
 use fw_model::{Split, Variant};
 use http::HeaderName;
 
+use crate::observe::SeenKeys;
+
 pub(crate) use local::LocalRoute;
 pub(crate) use origin::{Origin, Scheme};
 
@@ -36,6 +38,8 @@ pub(crate) struct Routing {
     /// Instances, stable first.
     pub(crate) origins: [Vec<Arc<Origin>>; 2],
     pub(crate) apdex_nanos: u64,
+    /// Keys seen under this split's epoch.
+    pub(crate) seen: Arc<SeenKeys>,
 }
 
 impl Routing {
@@ -64,7 +68,14 @@ impl Routing {
             }
         };
         let apdex_nanos = (split.apdex_target_ms.clamp(0.0, 1e9) * 1e6) as u64;
-        Ok(Routing { serial, split, sticky, origins, apdex_nanos })
+        Ok(Routing { serial, split, sticky, origins, apdex_nanos, seen: Arc::default() })
+    }
+
+    /// The same, going on from the routing before: one of the same epoch has seen the same keys.
+    pub(crate) fn after(self, before: &Routing) -> Routing {
+        let (own, old) = (&self.split, &before.split);
+        let same = (&own.log_id, own.epoch, &self.sticky) == (&old.log_id, old.epoch, &before.sticky);
+        if same { Routing { seen: Arc::clone(&before.seen), ..self } } else { self }
     }
 }
 

@@ -209,3 +209,81 @@ async fn a_burst_of_errors_rings_at_once() {
         "a report ends it"
     );
 }
+
+/// Units of a variant over all its cells.
+fn units(proxy: &Proxy, variant: Variant) -> u64 {
+    proxy.report().cells.iter().filter(|cell| cell.variant == variant).map(|cell| cell.units).sum()
+}
+
+#[tokio::test]
+async fn keys_are_units_once_an_epoch_and_keep_the_splits_share() {
+    const KEYS: u32 = 10_000;
+    let server = Server::saying("x").await;
+    let mut split = split(&server.url(), &server.url(), 25_000);
+    split.stickiness = Stickiness::Header("x-user".into());
+    let proxy = proxy(split.clone()).await;
+    let ask_all = async |keys: u32| {
+        // Over two connections, which two workers may have.
+        let mut clients =
+            [Client::connect(proxy.local_addr()).await, Client::connect(proxy.local_addr()).await];
+        for i in 0..keys {
+            let key = format!("user-{i}");
+            assert_eq!(clients[i as usize % 2].get("/", &[("x-user", &key)]).await.status, 200);
+        }
+    };
+    ask_all(KEYS).await;
+    let first = Variant::ALL.map(|variant| units(&proxy, variant));
+    let all = (first[0] + first[1]) as f64;
+    // 10 000 keys touch 9 273 of 65 536 cells on average.
+    assert!((9_150.0..=9_400.0).contains(&all), "{all}");
+    let share = first[Variant::Canary.index()] as f64 / all;
+    assert!((share - 0.25).abs() < 4.0 * (0.25 * 0.75 / all).sqrt(), "{share}");
+    ask_all(2_000).await;
+    assert_eq!(Variant::ALL.map(|variant| units(&proxy, variant)), first, "repeats are no units");
+    let requests = Variant::ALL.map(|variant| counts(&proxy, variant).0);
+    assert_eq!(requests[0] + requests[1], u64::from(KEYS) + 2_000);
+    let mut retold = split.clone();
+    retold.apdex_target_ms += 1.0;
+    assert_eq!(proxy.apply(retold), fw_proxy::Applied::Taken);
+    ask_all(2_000).await;
+    assert_eq!(Variant::ALL.map(|variant| units(&proxy, variant)), first, "the same epoch, told otherwise");
+    proxy.apply(moved(&split, 50_000));
+    until("the next epoch", || proxy.report().confirmed_epoch == 2).await;
+    ask_all(1_000).await;
+    let cells = proxy.report().cells;
+    let second: u64 = cells.iter().filter(|cell| cell.epoch == 2).map(|cell| cell.units).sum();
+    assert!((970..=1_000).contains(&second), "{second}");
+}
+
+#[tokio::test]
+async fn each_request_without_a_key_is_a_unit_and_a_forced_one_is_none() {
+    let server = Server::saying("x").await;
+    let forced = fw_proxy::ProxySettings {
+        forced_variant: Some(fw_proxy::ForcedVariant { header: "x-fw-variant".into(), token: None }),
+        ..settings()
+    };
+    let proxy = Proxy::start(forced, split(&server.url(), &server.url(), 50_000)).await.unwrap();
+    let mut client = Client::connect(proxy.local_addr()).await;
+    for i in 0..60 {
+        let forced: &[(&str, &str)] = if i % 3 == 0 { &[("x-fw-variant", "canary")] } else { &[] };
+        client.get("/", forced).await;
+    }
+    assert_eq!(units(&proxy, Variant::Stable) + units(&proxy, Variant::Canary), 40);
+    for variant in Variant::ALL {
+        assert_eq!(units(&proxy, variant), counts(&proxy, variant).0);
+    }
+}
+
+#[tokio::test]
+async fn a_canary_that_can_not_be_reached_has_its_unit_once() {
+    let server = Server::saying("x").await;
+    // Nothing listens at the canary's two places.
+    let mut split = split(&server.url(), "http://127.0.0.1:1", 100_000);
+    split.canary_urls.push("http://127.0.0.2:1".into());
+    let proxy = proxy(split).await;
+    let mut client = Client::connect(proxy.local_addr()).await;
+    for _ in 0..20 {
+        assert_eq!(client.get("/", &[]).await.status, 200);
+    }
+    assert_eq!((units(&proxy, Variant::Canary), units(&proxy, Variant::Stable)), (20, 0));
+}
