@@ -72,7 +72,7 @@ impl World {
     fn before(&self, run: &str) -> Option<Before> {
         let first = &self.log.history(&run.parse().unwrap(), 0, 1).unwrap()[0];
         match record::decode_event(first.format, &first.payload).unwrap() {
-            Event::Started(Started { before, .. }) => before,
+            Event::Started(Started { before, .. }) => before.map(|before| *before),
             other => panic!("{other:?}"),
         }
     }

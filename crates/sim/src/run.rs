@@ -149,7 +149,7 @@ impl<'a> World<'a> {
             last_epoch: Epoch(0),
             actor: "simulation".into(),
             reason: None,
-            before: Some(before),
+            before: Some(Box::new(before)),
         };
         let begun = fw_engine::begin(&started, BEGIN)?;
         let mut world = World {

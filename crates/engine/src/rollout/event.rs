@@ -26,7 +26,7 @@ pub struct Started {
     /// Why.
     pub reason: Option<String>,
     /// What stable did in the last minutes before, if somebody watched: predictions and thresholds start from it.
-    pub before: Option<Before>,
+    pub before: Option<Box<Before>>,
 }
 
 /// Stable's requests before a rollout.

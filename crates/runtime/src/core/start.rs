@@ -32,7 +32,7 @@ impl Work<'_> {
             last_epoch: state.epoch,
             actor: request.actor.clone(),
             reason: request.reason.clone(),
-            before: state.lately.of(given, self.instant),
+            before: state.lately.of(given, self.instant).map(Box::new),
         };
         let transition = fw_engine::begin(&started, self.now)
             .map_err(|rejection| Refusal::Rejected { rejection, state: serde_json::Value::Null })?;

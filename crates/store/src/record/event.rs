@@ -160,15 +160,14 @@ fn started_record(started: &Started) -> StartedRecord {
         last_epoch,
         actor,
         reason,
-        before: before
-            .map(|Before { span, stable }| BeforeRecord { span: Span(span), stable: stable.into() }),
+        before: before.map(|before| BeforeRecord { span: Span(before.span), stable: before.stable.into() }),
     }
 }
 
 fn started_of(record: StartedRecord) -> Started {
     let StartedRecord { run, plan, plan_hash, salt, last_epoch, actor, reason, before } = record;
-    let before =
-        before.map(|BeforeRecord { span: Span(span), stable }| Before { span, stable: stable.into() });
+    let before = before
+        .map(|BeforeRecord { span: Span(span), stable }| Box::new(Before { span, stable: stable.into() }));
     Started {
         run,
         plan: Arc::new(plan),

@@ -79,10 +79,10 @@ pub(super) fn events() -> Vec<(&'static str, Event)> {
         last_epoch: Epoch(3),
         actor: "ci".into(),
         reason: Some("release 1.5.0".into()),
-        before: Some(Before {
+        before: Some(Box::new(Before {
             span: Duration::from_secs(600),
             stable: Counts { requests: 900, ..Counts::default() },
-        }),
+        })),
     };
     let back = |to| Event::RollbackRequested { to, by: requested(None) };
     vec![
