@@ -10,10 +10,10 @@ use crate::run::Ruled;
 use crate::simulate::{Figures, Simulation};
 
 const WIDTH: f64 = 860.0;
-const HEIGHT: f64 = 480.0;
+const HEIGHT: f64 = 496.0;
 const LEFT: f64 = 64.0;
 const RIGHT: f64 = 190.0;
-const TOP: f64 = 76.0;
+const TOP: f64 = 92.0;
 const BOTTOM: f64 = 58.0;
 /// Points of time that get a line, seconds, with their names.
 const TICKS: [(f64, &str); 13] = [
@@ -31,6 +31,8 @@ const TICKS: [(f64, &str); 13] = [
     (3600.0, "1 h"),
     (10_800.0, "3 h"),
 ];
+/// Where the axis of shares may end.
+const HEIGHTS: [f64; 7] = [0.02, 0.04, 0.08, 0.12, 0.2, 0.4, 1.0];
 /// A colour for each rule: ours, then those of [`peers::NAMES`].
 const COLOURS: [&str; 5] = ["#0a7d5a", "#d97706", "#b45309", "#2563eb", "#9333ea"];
 const INK: &str = "#1f2933";
@@ -73,12 +75,12 @@ pub fn rolled_back_by_time(simulation: &Simulation) -> String {
     let runs = simulation.runs.len() as f64;
     let highest = curves.iter().map(|c| c.delays.len() as f64 / runs).fold(0.0, f64::max);
     // Where little is rolled back, the promise itself must be visible.
-    let share_max =
-        if highest > 0.2 { 1.0 } else { (1.3 * highest).max(5.0 * summary.settings.alpha).min(1.0) };
+    let least = if summary.is_regression { 1.0 } else { highest.max(2.0 * summary.settings.alpha) };
+    let share_max = HEIGHTS.into_iter().find(|height| *height >= least).unwrap_or(1.0);
     let frame = Frame { time: (0.8 * look, 1.05 * end), share_max, runs };
     let mut svg = String::new();
     head(&mut svg, simulation);
-    axes(&mut svg, &frame);
+    axes(&mut svg, &frame, summary.is_regression);
     if !summary.is_regression {
         promise(&mut svg, &frame, summary.settings.alpha);
     }
@@ -140,13 +142,13 @@ fn head(svg: &mut String, simulation: &Simulation) {
     text(svg, (LEFT, 30.0), 19.0, INK, "start", title);
     let share = settings.phases_percent.first().copied().unwrap_or_default();
     let below = format!(
-        "{} · {share} % of {} requests/s · stable fails {:.3} % · {} runs",
+        "{} · {share} % of {} requests/s · stable fails {} % · {} runs",
         summary.scenario, settings.rps, settings.stable_errors_percent, settings.runs
     );
     text(svg, (LEFT, 52.0), 13.0, FAINT, "start", &below);
 }
 
-fn axes(svg: &mut String, frame: &Frame) {
+fn axes(svg: &mut String, frame: &Frame, is_regression: bool) {
     let (right, bottom) = (WIDTH - RIGHT, HEIGHT - BOTTOM);
     for step in 0..=4 {
         let share = frame.share_max * f64::from(step) / 4.0;
@@ -154,7 +156,8 @@ fn axes(svg: &mut String, frame: &Frame) {
         let colour = if step == 0 { "#9aa5b1" } else { "#e4e7eb" };
         let _ = writeln!(svg, r#"<path d="M{LEFT} {y:.1}H{right}" stroke="{colour}"/>"#);
         let percent = 100.0 * share;
-        let words = if frame.share_max < 0.1 { format!("{percent:.1} %") } else { format!("{percent:.0} %") };
+        let words =
+            if frame.share_max < 0.04 { format!("{percent:.1} %") } else { format!("{percent:.0} %") };
         text(svg, (LEFT - 8.0, y + 4.0), 12.0, FAINT, "end", &words);
     }
     let mut last = f64::NEG_INFINITY;
@@ -167,15 +170,10 @@ fn axes(svg: &mut String, frame: &Frame) {
         }
     }
     let middle = 0.5 * (LEFT + right);
-    text(
-        svg,
-        (middle, bottom + 42.0),
-        12.0,
-        FAINT,
-        "middle",
-        "time since the canary became bad (or began), logarithmic",
-    );
-    text(svg, (LEFT, TOP - 8.0), 12.0, FAINT, "start", "share of runs rolled back");
+    let since = if is_regression { "the canary became bad" } else { "the rollout began" };
+    let words = format!("time since {since} (logarithmic)");
+    text(svg, (middle, bottom + 42.0), 12.0, FAINT, "middle", &words);
+    text(svg, (LEFT, TOP - 12.0), 12.0, FAINT, "start", "share of runs rolled back");
 }
 
 fn promise(svg: &mut String, frame: &Frame, alpha: f64) {
@@ -183,7 +181,7 @@ fn promise(svg: &mut String, frame: &Frame, alpha: f64) {
     let _ =
         writeln!(svg, r#"<path d="M{LEFT} {y:.1}H{right}" stroke="{}" stroke-dasharray="5 4"/>"#, COLOURS[0]);
     let words = format!("promised: at most {} %", 100.0 * alpha);
-    text(svg, (right - 6.0, y - 6.0), 12.0, COLOURS[0], "end", &words);
+    text(svg, (LEFT + 6.0, y - 6.0), 12.0, COLOURS[0], "start", &words);
 }
 
 fn draw(svg: &mut String, frame: &Frame, curve: &Curve) {
@@ -219,13 +217,13 @@ fn legend(svg: &mut String, curves: &[Curve], is_regression: bool) {
         let share = |s: Option<f64>| s.map_or(String::new(), |s| format!("{:.0} %", 100.0 * s));
         let words = match (is_regression, curve.figures.mean_seconds) {
             (true, Some(seconds)) if curve.figures.detected_share < Some(1.0) => {
-                format!("{} of runs, mean {}", share(curve.figures.detected_share), time(seconds))
+                format!("{}, mean {}", share(curve.figures.detected_share), time(seconds))
             }
             (true, Some(seconds)) => format!("mean {}", time(seconds)),
             (true, None) => "not found".into(),
             (false, _) => {
                 let rate = curve.figures.false_rollback_rate.unwrap_or_default();
-                format!("{:.2} % of runs", 100.0 * rate)
+                format!("{:.1} % of runs", 100.0 * rate)
             }
         };
         text(svg, (x + 30.0, y + 17.0), 12.0, FAINT, "start", &words);

@@ -10,14 +10,15 @@ use super::options::STORE_DEFAULT;
 use super::{DEFAULT_CONFIG, StoreChoice};
 
 const SIMULATE_EXAMPLES: &str = "\
-Scenarios: healthy, error-rate=5%, latency=+30%|x2|+800ms, tail[=x5], slow-burn, hang, dependency-down, no-data,
-low-traffic, trend, onset=6m; a comma combines one regression, one onset and one circumstance.
+Scenarios: healthy, error-rate=5%, latency=+30%|x2|+800ms, tail[=x5], slow-burn, hang, onset=6m,
+dependency-down, no-data, low-traffic, trend.
+A comma combines one regression, one onset and one circumstance: onset=6m,error-rate=2%,trend.
 
 Examples:
-  fw plan simulate --scenario error-rate=1%                     the built-in plan: 5 % of 500 requests/s for 15 min
+  fw plan simulate --scenario error-rate=1%        5 % of 500 requests/s for 15 min
   fw plan simulate --scenario onset=6m,latency=x2 --plot a.svg
-  fw plan simulate -c shop.yaml --env production --rps 80 --scenario healthy --runs 2000
-  fw plan simulate -c stricter.yaml --replay checkout.7         what this plan would have done with that rollout";
+  fw plan simulate -c shop.yaml --rps 80 --runs 2000
+  fw plan simulate -c stricter.yaml --replay checkout.7";
 
 /// `fw plan`.
 #[derive(Debug, Args)]

@@ -14,6 +14,8 @@ use serde::Serialize;
 
 pub use warn::Warning;
 
+/// Error limit of a phase without criteria in a plan without an error trigger, percent: the engine's.
+const ERROR_LIMIT_DEFAULT: f64 = 1.0;
 /// Error rates whose detection is told, fractions.
 const REGRESSIONS: [f64; 3] = [0.01, 0.05, 0.2];
 
@@ -163,7 +165,7 @@ fn phase_outlook(plan: &Plan, phase: &Phase, position: usize, demand: Demand) ->
 fn questions(plan: &Plan, phase: &Phase, base: f64) -> Vec<QuestionOutlook> {
     let is_observed = plan.analysis.evidence == Evidence::Observed;
     let mut questions = vec![];
-    let fallback = phase.criteria.is_empty().then_some(plan.triggers.error_rate).flatten();
+    let fallback = phase.criteria.is_empty().then(|| plan.triggers.error_rate.unwrap_or(ERROR_LIMIT_DEFAULT));
     if let Some(limit) = phase.criteria.error_rate.or(fallback) {
         let (clean, usual) = if is_observed {
             let requests = Some(evidence::OBSERVED_REQUESTS);

@@ -9,6 +9,9 @@ use super::law::Law;
 use super::scenario::{Regression, Scenario};
 use crate::chance::{Chance, poisson};
 
+/// Parts of a look in which requests that hang arrive: their ages differ.
+const HANG_PARTS: u32 = 10;
+
 /// Where a look stands in time, seconds from the confirmed start.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Moment {
@@ -88,7 +91,10 @@ impl Traffic {
         let [stable, canary] = &mut self.arms;
         let first = stable.draw(chance, &self.outcomes[0], mean * (1.0 - share), base, self.metrics);
         if is_bad && self.scenario.regression == Regression::Hang {
-            self.hanging.push((middle, poisson(chance, mean * share)));
+            for part in 0..HANG_PARTS {
+                let since = moment.at - moment.span * (f64::from(part) + 0.5) / f64::from(HANG_PARTS);
+                self.hanging.push((since, poisson(chance, mean * share / f64::from(HANG_PARTS))));
+            }
             let none = Seen { dense: vec![0; first.dense.len()], ..Seen::default() };
             return [first, none];
         }
@@ -111,6 +117,6 @@ impl Traffic {
     /// Requests of the last look that hang.
     pub(crate) fn hung(&self, moment: Moment) -> u64 {
         let from = moment.at - moment.span;
-        self.hanging.last().filter(|(since, _)| *since > from).map_or(0, |(_, n)| *n)
+        self.hanging.iter().rev().take_while(|(since, _)| *since > from).map(|(_, n)| n).sum()
     }
 }
