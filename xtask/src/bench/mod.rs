@@ -1,8 +1,8 @@
 //! `cargo xtask bench`: measurements that others can repeat.
 //!
 //! `proxy` compares our proxy with nginx, HAProxy and Envoy; `footprint` measures the start and the memory of
-//! `fw serve`, `engine` what 10 000 rollouts cost. All build the `dist` profile, start real programs on loopback, and stop them by process id.
-//! They print numbers with the machine they belong to; they judge nothing and are no part of CI.
+//! `fw serve`; `engine` what 10 000 rollouts cost. All build the `dist` profile; servers run on loopback and are
+//! stopped by process id. They print numbers with the machine they belong to; they judge nothing and are no part of CI.
 
 mod engine;
 mod footprint;

@@ -5,6 +5,7 @@
 
 use fw_model::plan::MetricKind;
 use fw_model::{Counts, Plan};
+use fw_stats::decision::Evidence;
 use fw_stats::mean::Moments;
 use fw_stats::relative::Pair;
 
@@ -90,13 +91,39 @@ impl Known {
         self.weight.ln() + self.log_harm
     }
 
+    /// As the decision takes it.
+    pub(super) fn evidence(&self) -> Evidence {
+        let (requests, bad_events) = self.guard;
+        Evidence { weight: self.weight, log_harm: self.log_harm, log_safe: None, requests, bad_events }
+    }
+
+    /// The finding as all findings together make it. `log_total` is the shared evidence if this one leads, `shown`
+    /// whether that is enough; `warns` when it warns by a rule of its own.
+    pub(super) fn weighed(
+        self,
+        log_total: Option<f64>,
+        shown: bool,
+        warns: bool,
+        log_needed: f64,
+    ) -> Finding {
+        let alone = self.log_part() >= log_needed && self.is_guarded();
+        let leads = log_total.is_some();
+        let strength = match () {
+            () if alone || (leads && shown) => Strength::Shown,
+            () if leads || warns => Strength::Warning,
+            () => Strength::Quiet,
+        };
+        let log_shown = log_total.unwrap_or_else(|| self.log_part());
+        self.finding(strength, log_shown, log_needed)
+    }
+
     /// Whether enough canary requests were seen for it to decide.
-    pub(super) fn is_guarded(&self) -> bool {
+    fn is_guarded(&self) -> bool {
         self.guard.0 >= fw_stats::decision::GUARD_REQUESTS && self.guard.1 >= fw_stats::decision::GUARD_EVENTS
     }
 
     /// The finding, with `log_shown` as the evidence in words.
-    pub(super) fn finding(self, strength: Strength, log_shown: f64, log_needed: f64) -> Finding {
+    fn finding(self, strength: Strength, log_shown: f64, log_needed: f64) -> Finding {
         let evidence = match self.test {
             Test::Health => String::new(),
             _ => format!("; evidence {}, limit {}", words::ratio(log_shown), words::ratio(log_needed)),

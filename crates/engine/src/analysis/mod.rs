@@ -173,16 +173,7 @@ pub fn judge(rollout: &Rollout) -> Judgement {
     let over = findings::stable_over_limit(rollout, log_needed);
     let compared = |k: &findings::Known| !k.test.is_limit() && k.log_harm >= 0.5 * log_needed;
     let worse = known.iter().any(compared);
-    let evidence: Vec<Evidence> = known
-        .iter()
-        .map(|k| Evidence {
-            weight: k.weight,
-            log_harm: k.log_harm,
-            log_safe: None,
-            requests: k.guard.0,
-            bad_events: k.guard.1,
-        })
-        .collect();
+    let evidence: Vec<Evidence> = known.iter().map(findings::Known::evidence).collect();
     let split = rollout.analysis.ratio;
     let levels = Levels { alpha, beta: fw_model::plan::BETA, alpha_srm: ratio::ALPHA };
     let time = PhaseTime { passed: 0.0, min: f64::INFINITY, max: f64::INFINITY };
@@ -203,17 +194,11 @@ pub fn judge(rollout: &Rollout) -> Judgement {
     let findings: Vec<Finding> = known
         .into_iter()
         .enumerate()
-        .map(|(place, k)| {
+        .map(|(place, known)| {
             let leads = lead == Some(place);
-            let alone = k.log_part() >= log_needed && k.is_guarded();
-            let warns = k.test == Test::MeanLimit && mean_over || health::warns(&k, plan, rollout);
-            let strength = match () {
-                () if alone || (leads && shown) => Strength::Shown,
-                () if leads || warns => Strength::Warning,
-                () => Strength::Quiet,
-            };
-            let log = if leads { decided.log_total } else { k.log_part() };
-            k.finding(strength, log, log_needed)
+            let warns = known.test == Test::MeanLimit && mean_over || health::warns(&known, plan, rollout);
+            let log_total = leads.then_some(decided.log_total);
+            known.weighed(log_total, shown, warns, log_needed)
         })
         .collect();
     let questions = rollout.phase().map_or(vec![], |phase| questions::all(plan, phase, rollout));
