@@ -17,8 +17,13 @@ pub fn poisson(chance: &mut Chance, mean: f64) -> u64 {
     if !(mean > 0.0 && mean.is_finite()) {
         return 0;
     }
+    poisson_known(chance, mean, (-mean).exp())
+}
+
+/// As [`poisson`] for a mean above 0, where e^−mean is known: one mean is often drawn many times.
+pub(crate) fn poisson_known(chance: &mut Chance, mean: f64, none: f64) -> u64 {
     if mean < REJECTION_FROM {
-        return invert((-mean).exp(), chance, |k| mean / k);
+        return invert(none, chance, |k| mean / k);
     }
     let b = 0.931 + 2.53 * mean.sqrt();
     let a = -0.059 + 0.02483 * b;

@@ -5,6 +5,7 @@
 
 mod draw;
 
+pub(crate) use draw::poisson_known;
 pub use draw::{binomial, poisson};
 
 /// xoshiro256++, seeded by SplitMix64. Source: Blackman & Vigna (2021), "Scrambled linear pseudorandom generators".

@@ -3,7 +3,7 @@
 use fw_model::{Apdex, Batches, Counts, DurationStats, Histogram, INDEX_MAX, INDEX_MIN, MetricSums};
 
 use super::law::{Cell, Law};
-use crate::chance::{Chance, binomial, poisson};
+use crate::chance::{Chance, binomial, poisson_known};
 
 /// Requests in a batch (contract section 6).
 const BATCH_SIZE: u64 = 20;
@@ -37,6 +37,9 @@ pub(crate) struct Seen {
 #[derive(Debug, Clone)]
 pub(super) struct Outcomes {
     cells: Vec<(Cell, Class)>,
+    /// The last mean that was drawn with, and each cell's mean and probability of nothing under it.
+    mean: f64,
+    means: Vec<(f64, f64)>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -57,7 +60,16 @@ impl Outcomes {
             let apdex = usize::from(above(target_ms)) + usize::from(above(4.0 * target_ms));
             (cell, Class { apdex, over: above(WATCHED_MS), slow: above(slow_ms) })
         };
-        Outcomes { cells: law.cells(&cuts).into_iter().map(class).collect() }
+        Outcomes { cells: law.cells(&cuts).into_iter().map(class).collect(), mean: f64::NAN, means: vec![] }
+    }
+
+    /// Draws with this many requests expected from now on.
+    fn expect(&mut self, mean: f64) {
+        if mean != self.mean {
+            self.mean = mean;
+            let means = self.cells.iter().map(|(cell, _)| mean * cell.p);
+            self.means = means.map(|mean| (mean, (-mean).exp())).collect();
+        }
     }
 }
 
@@ -83,15 +95,15 @@ impl Arm {
     pub(super) fn draw(
         &mut self,
         chance: &mut Chance,
-        outcomes: &Outcomes,
+        outcomes: &mut Outcomes,
         mean: f64,
         errors: f64,
         metrics: bool,
     ) -> Seen {
         let mut seen = Seen { dense: vec![0; (INDEX_MAX - INDEX_MIN + 1) as usize], ..Seen::default() };
-        let each = mean / self.batches.len() as f64;
+        outcomes.expect((mean / self.batches.len() as f64).max(0.0));
         for batch in &mut self.batches {
-            let mut counts = timed(chance, outcomes, each, errors, &mut seen);
+            let mut counts = timed(chance, outcomes, errors, &mut seen);
             counts.batches = cut(chance, batch, counts.requests, counts.errors);
             if metrics {
                 convert(chance, &mut counts);
@@ -105,13 +117,13 @@ impl Arm {
 }
 
 /// Requests, times, errors and Apdex of one instance.
-fn timed(chance: &mut Chance, outcomes: &Outcomes, mean: f64, errors: f64, seen: &mut Seen) -> Counts {
+fn timed(chance: &mut Chance, outcomes: &Outcomes, errors: f64, seen: &mut Seen) -> Counts {
     let mut histogram = Histogram::default();
     let mut duration = DurationStats::default();
     let mut classes = [0_u64; 3];
     let mut requests = 0;
-    for (cell, class) in &outcomes.cells {
-        let n = poisson(chance, mean * cell.p);
+    for ((cell, class), (mean, none)) in outcomes.cells.iter().zip(&outcomes.means) {
+        let n = if *mean > 0.0 { poisson_known(chance, *mean, *none) } else { 0 };
         if n == 0 {
             continue;
         }
@@ -184,12 +196,12 @@ mod tests {
 
     #[test]
     fn counts_of_a_look_agree_with_each_other_and_with_the_law() {
-        let outcomes = Outcomes::of(&Law::base(), 120.0);
+        let mut outcomes = Outcomes::of(&Law::base(), 120.0);
         let mut arm = Arm::of(3);
         let mut chance = Chance::of(3, 3);
         let (mut all, mut over, mut slow) = (Counts::default(), 0, 0);
         for _ in 0..400 {
-            let seen = arm.draw(&mut chance, &outcomes, 500.0, 0.02, true);
+            let seen = arm.draw(&mut chance, &mut outcomes, 500.0, 0.02, true);
             assert_eq!(seen.instances.len(), 3);
             let mut look = Counts::default();
             seen.instances.iter().for_each(|counts| look.merge(counts));

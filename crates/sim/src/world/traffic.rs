@@ -30,10 +30,10 @@ pub(crate) struct Traffic {
     rps: f64,
     stable_errors: f64,
     metrics: bool,
-    laws: [Law; 2],
+    laws: [Law; 3],
     target_ms: f64,
     /// Stable's, the canary's while it is well, the canary's regression.
-    outcomes: [Outcomes; 2],
+    outcomes: [Outcomes; 3],
     arms: [Arm; 2],
     /// Requests that hang: when they came (seconds), how many.
     hanging: Vec<(f64, u64)>,
@@ -53,9 +53,9 @@ impl Traffic {
             Regression::Latency(slower) => Law::slower(slower),
             Regression::None | Regression::Errors(_) | Regression::SlowBurn | Regression::Hang => Law::base(),
         };
-        let laws = [Law::base(), bad];
+        let laws = [Law::base(), Law::base(), bad];
         let target_ms = 500.0;
-        let outcomes = [0, 1].map(|i| Outcomes::of(&laws[i], target_ms));
+        let outcomes = [0, 1, 2].map(|i| Outcomes::of(&laws[i], target_ms));
         let arms = [Arm::of(instances.0), Arm::of(instances.1)];
         Traffic { scenario, rps, stable_errors, metrics, laws, target_ms, outcomes, arms, hanging: vec![] }
     }
@@ -64,7 +64,7 @@ impl Traffic {
     pub(crate) fn aim(&mut self, target_ms: f64) {
         if target_ms != self.target_ms {
             self.target_ms = target_ms;
-            self.outcomes = [0, 1].map(|i| Outcomes::of(&self.laws[i], target_ms));
+            self.outcomes = [0, 1, 2].map(|i| Outcomes::of(&self.laws[i], target_ms));
         }
     }
 
@@ -76,7 +76,7 @@ impl Traffic {
     /// What stable did in a time before the rollout.
     pub(crate) fn before(&mut self, chance: &mut Chance, span: Duration) -> Counts {
         let mean = self.rps * span.as_secs_f64();
-        let seen = Arm::of(1).draw(chance, &self.outcomes[0], mean, self.stable_errors, self.metrics);
+        let seen = Arm::of(1).draw(chance, &mut self.outcomes[0], mean, self.stable_errors, self.metrics);
         seen.instances.into_iter().next().unwrap_or_default()
     }
 
@@ -89,7 +89,7 @@ impl Traffic {
         let mean = self.rps * factor * moment.span;
         let is_bad = self.scenario.is_on(middle);
         let [stable, canary] = &mut self.arms;
-        let first = stable.draw(chance, &self.outcomes[0], mean * (1.0 - share), base, self.metrics);
+        let first = stable.draw(chance, &mut self.outcomes[0], mean * (1.0 - share), base, self.metrics);
         if is_bad && self.scenario.regression == Regression::Hang {
             for part in 0..HANG_PARTS {
                 let since = moment.at - moment.span * (f64::from(part) + 0.5) / f64::from(HANG_PARTS);
@@ -99,8 +99,13 @@ impl Traffic {
             return [first, none];
         }
         let errors = self.scenario.canary_errors(base, middle);
-        let second =
-            canary.draw(chance, &self.outcomes[usize::from(is_bad)], mean * share, errors, self.metrics);
+        let second = canary.draw(
+            chance,
+            &mut self.outcomes[1 + usize::from(is_bad)],
+            mean * share,
+            errors,
+            self.metrics,
+        );
         [first, second]
     }
 
