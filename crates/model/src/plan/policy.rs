@@ -106,7 +106,8 @@ pub struct AnalysisPolicy {
     pub clustering: Clustering,
     /// Largest probability of a false automatic rollback, per attempt. In (0, 0.5]. Default 0.01.
     pub alpha: f64,
-    /// A canary request counts as slower than stable only when it is slower by this, ms, and by 5 %. Default 5.
+    /// A canary request counts as slower than stable only when it is slower by this, ms, and by one
+    /// bucket of the histogram (4.4 %). Default 5.
     pub latency_floor_ms: f64,
     /// After a change of the share, comparisons with stable wait this long (or a quarter of the phase, if that is
     /// shorter): cold caches and pools are no regression. Limits are watched from the first request. Default 5 s.

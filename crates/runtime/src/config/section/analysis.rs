@@ -87,7 +87,7 @@ pub(super) static ANALYSIS: Section = Section {
             "latencyFloorMs",
             Kind::Number(Range::new(0.0, LATENCY_FLOOR_MS_MAX, "ms")),
             "5",
-            "A canary request counts as slower than stable only when it is slower by this many ms, and by 5 %.",
+            "A canary request counts as slower than stable only when it is slower by this many ms, and by one bucket of the histogram (4.4 %).",
         ),
         Key::optional(
             "warmUp",
