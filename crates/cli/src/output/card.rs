@@ -57,7 +57,7 @@ pub(crate) fn card(status: &Status, detail: &Detail, moment: &Moment, paint: Pai
     let mut lines = vec![head(status, detail, paint)];
     let done = status.status == "completed";
     lines.extend(detail.track(status.state.current_phase, done, paint));
-    lines.extend([phase(status), progress(status, paint), scores(status, paint)]);
+    lines.extend([phase(status), progress(status, paint), scores(status, detail, paint)]);
     let waiting = waiting_words(status, moment).into_iter().map(|text| paint.yellow(&text)).collect();
     paragraph(&mut lines, waiting);
     paragraph(&mut lines, detail.lines(paint));
@@ -157,7 +157,7 @@ fn progress(status: &Status, paint: Paint) -> String {
     text
 }
 
-fn scores(status: &Status, paint: Paint) -> String {
+fn scores(status: &Status, detail: &Detail, paint: Paint) -> String {
     let verdict = status.verdict.as_deref().unwrap_or("–");
     let verdict = match verdict {
         "healthy" => paint.green(verdict),
@@ -165,7 +165,7 @@ fn scores(status: &Status, paint: Paint) -> String {
         other => paint.yellow(&clean(other)),
     };
     let score = match status.health {
-        Some(n) => health(Some(n)),
+        Some(n) => format!("{}{}", health(Some(n)), detail.interval()),
         None => "– (no canary requests)".into(),
     };
     let risk = status.risk.map(|n| format!("   risk {}", plain_number(n))).unwrap_or_default();
@@ -280,6 +280,7 @@ mod tests {
                 {"strength": "warning", "text": "response time rises"},
             ],
             "versions": {"stable": {"version": "1.4.2"}, "canary": {"version": "1.5.0"}},
+            "healthInterval": {"low": 86.4, "high": 98.52, "level": 0.95},
         }));
         let lines = card(&status, &detail, &moment(), Paint::plain());
         expect![[r#"
@@ -287,7 +288,7 @@ mod tests {
             5 % ✓ ── 25 % ● ── 50 % ── 100 %
             phase 1: Limited rollout  (25 % of traffic to the canary)
             ██████████░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░ 25 %  done about 3:45 PM
-            health 92   verdict healthy   risk 41
+            health 92 (86.4 to 98.5)   verdict healthy   risk 41
 
             waiting on evidence: error rate at most 0.5 %: not shown yet (for 1 min 40 s, about 40 s to go)
             waiting on time: 2 of 3 minutes watched (for 2 min, about 1 min to go)

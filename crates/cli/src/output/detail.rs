@@ -15,6 +15,8 @@ pub(crate) struct Detail {
     questions: Vec<(bool, String)>,
     /// Texts of warnings and of what was shown.
     findings: Vec<String>,
+    /// Bounds of the health score that hold at every look: low, high.
+    interval: Option<(f64, f64)>,
     /// Names of the two versions, stable first.
     versions: Option<(String, String)>,
 }
@@ -26,13 +28,20 @@ impl Detail {
         let text = |value: &Value, key: &str| value.get(key).and_then(Value::as_str).map(clean);
         let question = |q: &Value| Some((q.get("answered")?.as_bool()?, text(q, "text")?));
         let loud = |f: &&Value| f.get("strength").and_then(Value::as_str).is_some_and(|s| s != "quiet");
+        let bound = |name: &str| answer.get("healthInterval")?.get(name)?.as_f64();
         let version = |name: &str| text(answer.get("versions")?.get(name)?, "version");
         Detail {
             phases: list("phases").filter_map(|p| p.get("percentage")?.as_f64()).collect(),
             questions: list("questions").filter_map(question).collect(),
             findings: list("findings").filter(loud).filter_map(|f| text(f, "text")).collect(),
+            interval: bound("low").zip(bound("high")),
             versions: version("stable").zip(version("canary")),
         }
+    }
+
+    /// ` (86.4 to 98.5)`: where the health score lies, if that is known; else nothing.
+    pub(super) fn interval(&self) -> String {
+        self.interval.map_or(String::new(), |(low, high)| format!(" ({low:.1} to {high:.1})"))
     }
 
     /// `1.4.2 → 1.5.0`, if the versions are known.

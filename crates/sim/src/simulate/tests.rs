@@ -62,6 +62,26 @@ fn a_healthy_canary_stays_and_nothing_is_claimed_to_be_found() {
     assert_eq!(summary.wald_requests, None);
 }
 
+/// The promise: at most 1 % of healthy rollouts are rolled back. With 500 runs, each wrong at the promised rate, more
+/// than ten are wrong with probability 1.3 %, and this engine is far inside the promise; so ten is the limit.
+fn hardly_ever_rolled_back(setup: &Setup) {
+    let figures = simulated(setup, 500).figures;
+    let wrong = figures.false_rollback_rate.unwrap() * 500.0;
+    assert!(wrong <= 10.0, "{wrong} of 500: {figures:?}");
+}
+
+#[test]
+fn the_promise_holds_over_500_healthy_rollouts_of_little_and_of_much_traffic() {
+    for (rps, look_ms) in [(50.0, 5_000), (500.0, 5_000), (500.0, 30_000), (5_000.0, 30_000)] {
+        hardly_ever_rolled_back(&Setup { rps, look_ms, metrics: true, ..setup("healthy") });
+    }
+}
+
+#[test]
+fn the_promise_holds_while_the_rate_of_both_versions_moves() {
+    hardly_ever_rolled_back(&Setup { look_ms: 10_000, ..setup("trend") });
+}
+
 #[test]
 fn a_late_regression_is_counted_from_its_onset() {
     let short = Setup { horizon_ms: 120_000, ..setup("onset=60s,error-rate=20%") };
