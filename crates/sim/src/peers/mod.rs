@@ -22,7 +22,7 @@ const SLOW_PERCENT_MAX: u64 = 1;
 /// What a window looks back, ms.
 const WINDOW_MS: u64 = 60_000;
 
-/// Names of the rules, in the order of [`Peers::look`].
+/// Names of the rules, in the order of their answers.
 pub const NAMES: [&str; 4] = ["flagger", "flagger10", "argo", "kayenta"];
 
 /// What each rule is, in words, in the order of [`NAMES`].
