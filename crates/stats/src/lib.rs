@@ -24,7 +24,6 @@ mod plant;
 pub mod power;
 pub mod relative;
 pub mod sequence;
-pub mod spending;
 pub mod srm;
 pub mod test;
 #[cfg(test)]

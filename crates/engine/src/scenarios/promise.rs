@@ -1,8 +1,8 @@
 //! The promise, by Monte Carlo with fixed seeds: healthy versions are hardly ever rolled back, bad
 //! ones within seconds.
 //!
-//! Each request fails by its own coin. The promise is α = 1 % for each attempt; the union bound over
-//! looks keeps well inside it, so 2 % leaves room for chance and none for a broken budget.
+//! Each request fails by its own coin. The promise is α = 1 % for each attempt; the evidence keeps
+//! inside it at every look, so 2 % leaves room for chance and none for a broken budget.
 
 use std::sync::Arc;
 use std::time::Duration;
