@@ -335,6 +335,6 @@ pub(super) fn stable_over_limit(rollout: &Rollout, log_needed: f64) -> [bool; 2]
 }
 
 /// The canary's counts of a phase as a health interval needs them.
-pub(super) fn phase_counts(rollout: &Rollout) -> Counts {
+pub(super) fn phase_counts(rollout: &Rollout) -> std::borrow::Cow<'_, Counts> {
     sample::with_overdue(rollout)
 }

@@ -1,15 +1,20 @@
 //! The canary's counts of a visit, response times of requests still awaited included.
 
+use std::borrow::Cow;
+
 use fw_model::{Counts, Histogram};
 
 use crate::rollout::Rollout;
 
 /// The canary's counts of this visit, with requests that are under way for longer than the Apdex
 /// target counted at the age they have already: a hang is seen before any time-out.
-pub(super) fn with_overdue(rollout: &Rollout) -> Counts {
-    let mut counts = rollout.tally.canary.clone();
+pub(super) fn with_overdue(rollout: &Rollout) -> Cow<'_, Counts> {
     let target = rollout.phase().map_or(500.0, fw_model::Phase::apdex_target_ms);
     let overdue = overdue(&rollout.analysis.in_flight.canary, target);
+    if overdue.is_empty() {
+        return Cow::Borrowed(&rollout.tally.canary);
+    }
+    let mut counts = rollout.tally.canary.clone();
     for (index, count) in overdue.iter() {
         // The age is at least the bucket's lower bound.
         let age = fw_model::bucket_upper_ms(index - 1);
@@ -18,7 +23,7 @@ pub(super) fn with_overdue(rollout: &Rollout) -> Counts {
     }
     counts.duration.histogram.merge(&overdue);
     counts.requests = counts.requests.saturating_add(overdue.total());
-    counts
+    Cow::Owned(counts)
 }
 
 /// Ages whose whole bucket lies above the target.
