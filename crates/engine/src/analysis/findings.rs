@@ -3,8 +3,8 @@
 //! All tests share one wealth. The evidence of a finding is its part of it, so the findings' evidence adds up to
 //! the rollout's, and that is what is held against the limit.
 
+use fw_model::Plan;
 use fw_model::plan::MetricKind;
-use fw_model::{Counts, Plan};
 use fw_stats::decision::Evidence;
 use fw_stats::mean::Moments;
 use fw_stats::relative::Pair;
@@ -332,9 +332,4 @@ pub(super) fn stable_over_limit(rollout: &Rollout, log_needed: f64) -> [bool; 2]
     let state = &rollout.analysis;
     let errors = error_limit_percent(rollout).is_some() && state.limit.stable.log_evidence() >= log_needed;
     [errors, state.mean_limit.stable.log_evidence() >= log_needed]
-}
-
-/// The canary's counts of a phase as a health interval needs them.
-pub(super) fn phase_counts(rollout: &Rollout) -> std::borrow::Cow<'_, Counts> {
-    sample::with_overdue(rollout)
 }

@@ -230,5 +230,5 @@ fn strongest(known: &[findings::Known]) -> Option<usize> {
 
 /// An interval of the health score that holds at every look with 95 %: low, high. None without canary requests.
 pub fn health_interval(rollout: &Rollout) -> Option<(f64, f64)> {
-    health::bounds(&findings::phase_counts(rollout), fw_model::plan::BETA).map(|b| (b.low, b.high))
+    health::bounds(&sample::with_overdue(rollout), fw_model::plan::BETA).map(|b| (b.low, b.high))
 }
