@@ -1,12 +1,9 @@
 //! The proxy's own answers: small problem documents with a stable code (RFC 9457).
 
-use bytes::Bytes;
 use fw_api::problem::CONTENT_TYPE;
-use http::header::{self, HeaderValue};
-use http::{Response, StatusCode};
+use http::StatusCode;
 
 use crate::observe::Refused;
-use crate::upstream::RespBody;
 
 /// Written as it stands to a connection that is one too many.
 pub(crate) const TOO_MANY_CONNECTIONS: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\n\
@@ -28,25 +25,38 @@ fn status(reason: Refused) -> StatusCode {
     }
 }
 
-/// An answer for this reason. `detail` is for people and must not need escaping in JSON.
-pub(crate) fn answer(reason: Refused, detail: &str) -> Response<RespBody> {
-    let status = status(reason);
-    let (code, title) = (reason.code(), status.canonical_reason().unwrap_or("Error"));
-    let body = format!(
-        r#"{{"type":"/problems/{code}","title":"{title}","status":{},"detail":"{detail}","code":"{code}"}}"#,
-        status.as_u16()
-    );
-    let mut response = Response::new(RespBody::Own(Some(Bytes::from(body))));
-    *response.status_mut() = status;
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(CONTENT_TYPE));
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
+/// An answer of the proxy's own.
+#[derive(Debug)]
+pub(crate) struct Own {
+    pub(crate) status: StatusCode,
+    /// The problem document.
+    pub(crate) body: String,
+    /// The client's connection is to be closed after it: what follows can't be told apart.
+    pub(crate) close: bool,
 }
 
-/// An answer after which the client's connection is closed: what follows can't be told apart.
-pub(crate) fn closing(mut response: Response<RespBody>) -> Response<RespBody> {
-    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-    response
+impl Own {
+    /// An answer for this reason. `detail` is for people and must not need escaping in JSON.
+    pub(crate) fn new(reason: Refused, detail: impl Into<String>) -> Own {
+        let status = status(reason);
+        let (code, title, detail) =
+            (reason.code(), status.canonical_reason().unwrap_or("Error"), detail.into());
+        let body = format!(
+            r#"{{"type":"/problems/{code}","title":"{title}","status":{},"detail":"{detail}","code":"{code}"}}"#,
+            status.as_u16()
+        );
+        Own { status, body, close: false }
+    }
+
+    /// An answer after which the client's connection is closed.
+    pub(crate) fn closing(reason: Refused, detail: impl Into<String>) -> Own {
+        Own { close: true, ..Own::new(reason, detail) }
+    }
+
+    /// Its header fields, without length and date.
+    pub(crate) fn fields(&self) -> [(&'static str, &'static str); 2] {
+        [("content-type", CONTENT_TYPE), ("cache-control", "no-store")]
+    }
 }
 
 #[cfg(test)]
@@ -56,11 +66,9 @@ mod tests {
     #[test]
     fn every_answer_is_a_problem_with_its_code() {
         for (reason, code) in Refused::ALL {
-            let response = answer(reason, "a detail");
-            let status = response.status().as_u16();
-            let RespBody::Own(Some(body)) = response.into_body() else { panic!("no body") };
-            let problem: fw_api::Problem = serde_json::from_slice(&body).unwrap();
-            assert_eq!((problem.code.as_str(), problem.status), (code, status));
+            let own = Own::new(reason, "a detail");
+            let problem: fw_api::Problem = serde_json::from_str(&own.body).unwrap();
+            assert_eq!((problem.code.as_str(), problem.status), (code, own.status.as_u16()));
         }
     }
 

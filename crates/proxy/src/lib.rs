@@ -1,6 +1,6 @@
 //! The L7 splitting proxy: every request to stable or canary, every outcome counted.
 //!
-//! Folders follow a request: `accept` takes the connection and refuses ambiguous framing, `route`
+//! Folders follow a request: `accept` takes the connection, `h1` refuses ambiguous framing, `route`
 //! holds what the split means here, `assign` picks the variant, `upstream` sends the request on,
 //! `observe` counts what happened. `remote` runs all of it without a control plane in the process.
 //! Worker threads share nothing on the request path; a split change is a message to each.
@@ -9,7 +9,9 @@ mod accept;
 mod answer;
 mod assign;
 mod clock;
-mod handle;
+mod date;
+mod exchange;
+mod h1;
 mod observe;
 mod proxy;
 pub mod remote;

@@ -20,6 +20,8 @@ use tokio_rustls::TlsAcceptor;
 use crate::accept;
 use crate::assign::ForcedRule;
 use crate::clock::Deadlines;
+use crate::date::Date;
+use crate::h1::Buffers;
 use crate::observe::{AgeSlots, Refused, WorkerStats};
 use crate::proxy::Drained;
 use crate::route::{LocalRoute, Origin, Routing};
@@ -63,6 +65,8 @@ pub(crate) struct Worker {
     pub(crate) deadlines: Rc<Deadlines>,
     pub(crate) ages: AgeSlots,
     pub(crate) rng: RefCell<fastrand::Rng>,
+    pub(crate) buffers: Rc<Buffers>,
+    date: RefCell<Date>,
     index: usize,
     route: RefCell<Rc<LocalRoute>>,
     retired: RefCell<Vec<Rc<LocalRoute>>>,
@@ -102,6 +106,8 @@ impl WorkerStart {
             deadlines: Deadlines::new(),
             ages: AgeSlots::new(Arc::clone(&view.ages)),
             rng: RefCell::new(fastrand::Rng::with_seed(self.seed)),
+            buffers: Rc::default(),
+            date: RefCell::default(),
             index: self.index,
             route: RefCell::new(Rc::new(first)),
             retired: RefCell::default(),
@@ -182,6 +188,11 @@ impl Worker {
     /// Whether the worker drains: what [`Worker::drained`] says, for the price of a load.
     pub(crate) fn is_draining(&self) -> bool {
         self.draining.get()
+    }
+
+    /// The time as a Date field has it, up to a second old.
+    pub(crate) fn date(&self, write: impl FnOnce(&[u8])) {
+        write(self.date.borrow_mut().text(self.deadlines.now_ms()));
     }
 
     /// Counts an answer of the proxy's own.

@@ -1,13 +1,16 @@
-//! Taking connections: the listener, TLS, the guard against ambiguous requests, the HTTP engine.
+//! Taking connections: the listener, TLS, HTTP/1.1 by the proxy's own hand and HTTP/2 by hyper.
 
+mod client;
 mod conn;
-mod guard;
+mod h1;
+mod h2;
 mod listener;
 mod stream;
 mod tls;
+mod watched;
 
-pub(crate) use conn::{ConnCtx, LocalExec, serve};
-pub(crate) use guard::Busy;
+pub(crate) use conn::{ConnCtx, serve};
+pub(crate) use h2::LocalExec;
 pub(crate) use listener::{accept_loop, listen};
 pub(crate) use stream::Stream;
 pub(crate) use tls::tls_acceptor;

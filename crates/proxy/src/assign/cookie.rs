@@ -4,11 +4,12 @@
 //! (RFC 9113 section 8.2.3). Values are taken as they are: nothing is decoded or unquoted.
 
 use fw_model::split::trim_key;
-use http::{HeaderMap, header::COOKIE};
+
+use crate::h1::Fields;
 
 /// The value of the first cookie of this name that has one.
-pub(crate) fn find<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a [u8]> {
-    headers.get_all(COOKIE).iter().find_map(|field| in_field(field.as_bytes(), name.as_bytes()))
+pub(crate) fn find<'a>(fields: &'a Fields, name: &str) -> Option<&'a [u8]> {
+    fields.all(b"cookie").find_map(|field| in_field(field, name.as_bytes()))
 }
 
 fn in_field<'a>(field: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {

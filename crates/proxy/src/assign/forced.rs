@@ -6,7 +6,9 @@
 use std::net::IpAddr;
 
 use fw_model::Variant;
-use http::{HeaderMap, HeaderName};
+use http::HeaderName;
+
+use crate::h1::Fields;
 
 /// The header's name, read once at start, and the token.
 #[derive(Debug, Clone)]
@@ -16,9 +18,11 @@ pub(crate) struct ForcedRule {
 }
 
 /// Takes the header out; the variant it asks for, if the peer may ask.
-pub(crate) fn take_forced(headers: &mut HeaderMap, rule: &ForcedRule, peer: IpAddr) -> Option<Variant> {
-    let value = headers.remove(&rule.header)?;
-    let mut parts = value.to_str().ok()?.split(';').map(str::trim);
+pub(crate) fn take_forced(fields: &mut Fields, rule: &ForcedRule, peer: IpAddr) -> Option<Variant> {
+    let name = rule.header.as_str().as_bytes();
+    let value = fields.get(name)?.to_vec();
+    fields.remove(name);
+    let mut parts = std::str::from_utf8(&value).ok()?.split(';').map(str::trim);
     let variant = match parts.next()? {
         "stable" => Variant::Stable,
         "canary" => Variant::Canary,
@@ -42,10 +46,10 @@ mod tests {
     fn ask(value: &'static str, token: Option<&str>, peer: &str) -> Option<Variant> {
         let rule =
             ForcedRule { header: HeaderName::from_static("x-fw-variant"), token: token.map(str::to_owned) };
-        let mut headers = HeaderMap::new();
-        headers.insert("x-fw-variant", http::HeaderValue::from_static(value));
-        let variant = take_forced(&mut headers, &rule, peer.parse().unwrap());
-        assert!(headers.is_empty());
+        let mut fields = Fields::default();
+        fields.push(b"x-fw-variant", value.as_bytes());
+        let variant = take_forced(&mut fields, &rule, peer.parse().unwrap());
+        assert_eq!(fields.len(), 0);
         variant
     }
 

@@ -8,8 +8,9 @@ mod forced;
 
 use fw_model::split::{bucket_of, bucket_of_random, trim_key, variant_of_bucket};
 use fw_model::{Epoch, Variant};
-use http::{HeaderMap, HeaderValue};
+use http::HeaderValue;
 
+use crate::h1::Fields;
 use crate::route::{Routing, Sticky};
 
 pub(crate) use forced::{ForcedRule, take_forced};
@@ -41,16 +42,16 @@ impl Visitor {
     pub(crate) fn assign<'a>(
         &'a mut self,
         routing: &Routing,
-        headers: &'a HeaderMap,
+        fields: &'a Fields,
         rng: &mut fastrand::Rng,
     ) -> Assigned<'a> {
         let split = &routing.split;
         let key: Option<&[u8]> = match &routing.sticky {
             Sticky::None => None,
             Sticky::Header(name) => {
-                headers.get(name).map(|v| trim_key(v.as_bytes())).filter(|k| !k.is_empty())
+                fields.get(name.as_str().as_bytes()).map(trim_key).filter(|k| !k.is_empty())
             }
-            Sticky::Cookie(name) => match cookie::find(headers, name) {
+            Sticky::Cookie(name) => match cookie::find(fields, name) {
                 Some(key) => Some(key),
                 None => Some(self.fresh.get_or_insert_with(|| hex(rng.u128(..))).as_slice()),
             },
@@ -106,7 +107,7 @@ mod tests {
     #[test]
     fn a_request_keeps_its_draw_when_it_is_assigned_anew() {
         let mut rng = fastrand::Rng::with_seed(1);
-        let headers = HeaderMap::new();
+        let headers = Fields::default();
         for _ in 0..1000 {
             let mut visitor = Visitor::default();
             let [low, high] = [10_000, 60_000].map(|weight| {
@@ -120,17 +121,17 @@ mod tests {
     #[test]
     fn a_request_is_a_unit_once_an_epoch_and_a_key_with_it() {
         let mut rng = fastrand::Rng::with_seed(1);
-        let mut headers = HeaderMap::new();
+        let mut headers = Fields::default();
         let keyed = || routing(fw_model::split::Stickiness::Header("x-user".into()), 50_000);
         let first = keyed();
-        let mut unit = |visitor: &mut Visitor, routing: &Routing, headers: &HeaderMap| {
+        let mut unit = |visitor: &mut Visitor, routing: &Routing, headers: &Fields| {
             visitor.assign(routing, headers, &mut rng).unit
         };
         let mut without = Visitor::default();
         assert!(unit(&mut without, &first, &headers));
         assert!(!unit(&mut without, &first, &headers), "a retry");
         assert!(unit(&mut Visitor::default(), &first, &headers), "another request without a key");
-        headers.insert("x-user", HeaderValue::from_static("ann"));
+        headers.push(b"x-user", b"ann");
         let mut forced = Visitor { forced: Some(Variant::Canary), ..Visitor::default() };
         assert!(!unit(&mut forced, &first, &headers));
         assert!(unit(&mut Visitor::default(), &first, &headers), "what is forced leaves no trace");
@@ -146,8 +147,8 @@ mod tests {
     fn a_cookie_is_made_only_where_none_came() {
         let mut rng = fastrand::Rng::with_seed(1);
         let routing = routing(fw_model::split::Stickiness::Cookie("fw_key".into()), 50_000);
-        let mut headers = HeaderMap::new();
-        headers.insert("cookie", HeaderValue::from_static("a=b; fw_key= x ; c=d"));
+        let mut headers = Fields::default();
+        headers.push(b"cookie", b"a=b; fw_key= x ; c=d");
         let mut visitor = Visitor::default();
         assert_eq!(visitor.assign(&routing, &headers, &mut rng).key, Some(b"x".as_slice()));
         assert_eq!(visitor.set_cookie(&routing, false), None);

@@ -69,11 +69,6 @@ impl AgeSlots {
         AgeSlots { ages, free: RefCell::default(), next: Cell::new(0) }
     }
 
-    /// When the table was made: a time that costs no look at the clock.
-    pub(crate) fn base(&self) -> Instant {
-        self.ages.base
-    }
-
     /// A place, or none when the table is full.
     pub(crate) fn enter(&self) -> Option<AgeSlot> {
         if let Some(index) = self.free.borrow_mut().pop() {

@@ -14,7 +14,6 @@ use super::ages::AgeSlot;
 use super::cell::Outcome;
 use super::repeat::FailedKeys;
 use crate::route::LocalRoute;
-use crate::upstream::Upload;
 use crate::worker::Worker;
 
 /// Which slot a request is counted in.
@@ -48,7 +47,6 @@ pub(crate) struct Observation {
     state: State,
     unsent: bool,
     grpc: bool,
-    upload: Option<Rc<Upload>>,
 }
 
 impl Observation {
@@ -67,7 +65,6 @@ impl Observation {
             state: State::Waiting,
             unsent: false,
             grpc: false,
-            upload: None,
         }
     }
 
@@ -100,13 +97,6 @@ impl Observation {
     /// The key's cell, for repeated failures on the canary.
     pub(crate) fn keyed(&mut self, cell: Option<u16>) {
         self.key_cell = cell;
-    }
-
-    /// Nothing to observe any more: what is left where an observation moved on into a body.
-    pub(crate) fn nothing(worker: &Rc<Worker>) -> Observation {
-        let mut nothing = Observation::at(worker, worker.ages.base());
-        nothing.state = State::Done;
-        nothing
     }
 
     /// Nothing of it can be sent any more under the route it was placed on.
@@ -191,14 +181,11 @@ impl Observation {
         }
     }
 
-    /// The request has a body; its bytes are counted at the end.
-    pub(crate) fn uploads(&mut self, upload: Rc<Upload>) {
-        self.upload = Some(upload);
-    }
-
-    /// Whether it may still be sent under the route it was placed on.
-    pub(crate) fn is_unsent(&self) -> bool {
-        self.unsent
+    /// Bytes of the request body came from the client.
+    pub(crate) fn bytes_in(&self, n: u64) {
+        if let Some(placed) = &self.placed {
+            self.worker.stats.bytes_in[placed.variant.index()].add(n);
+        }
     }
 
     fn slot(&self) -> Option<&super::cell::Slot> {
@@ -250,8 +237,5 @@ impl Drop for Observation {
         }
         self.sent();
         self.hide_age();
-        if let (Some(upload), Some(placed)) = (&self.upload, &self.placed) {
-            self.worker.stats.bytes_in[placed.variant.index()].add(upload.bytes.get());
-        }
     }
 }

@@ -1,99 +1,45 @@
 //! One HTTP/1.1 connection to an upstream, driven by whoever uses it.
 //!
 //! The connection is no task of its own: the request's task polls it while it waits for the head, the
-//! response body polls it while it is read, and in the pool nobody does. So a request crosses no
-//! task boundary, and a connection that died in the pool shows at the look before its next use.
+//! response's reader polls it for the body, and in the pool nobody does. So a request crosses no task
+//! boundary, and a connection that died in the pool shows at the look before its next use.
 
-use std::cell::Cell;
-use std::io::{self, IoSlice};
-use std::pin::{Pin, pin};
+use std::io;
+use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, ready};
 
-use bytes::Bytes;
-use http::{Request, Response};
-use hyper::body::Incoming;
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::relay::Relay;
-use super::{ReqBody, SendFailure, Upload, Upstream};
+use super::patience::Patience;
+use super::{Front, SendFailure, Upstream};
 use crate::accept::Stream;
-use crate::clock::Timer;
+use crate::h1::{Asked, Body, Buf, Read, RespHead, read_response};
 use crate::observe::Observation;
 use crate::worker::Worker;
 
-/// A stream that counts what was written to it.
-#[derive(Debug)]
-pub(crate) struct UpstreamIo {
-    io: Stream,
-    written: Rc<Cell<u64>>,
+/// Reads what there is into `buf`; how many bytes, 0 at the end of the stream.
+pub(crate) fn poll_fill(io: &mut Stream, cx: &mut Context<'_>, buf: &mut Buf) -> Poll<io::Result<usize>> {
+    let mut room = ReadBuf::new(buf.room());
+    let polled = Pin::new(io).poll_read(cx, &mut room);
+    let n = room.filled().len();
+    buf.filled(n);
+    ready!(polled)?;
+    Poll::Ready(Ok(n))
 }
-
-impl UpstreamIo {
-    pub(super) fn new(io: Stream) -> (UpstreamIo, Rc<Cell<u64>>) {
-        let written = Rc::new(Cell::new(0));
-        (UpstreamIo { io, written: Rc::clone(&written) }, written)
-    }
-
-    fn count(&self, write: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
-        if let Poll::Ready(Ok(n)) = &write {
-            self.written.set(self.written.get() + *n as u64);
-        }
-        write
-    }
-}
-
-impl AsyncRead for UpstreamIo {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().io).poll_read(cx, buf)
-    }
-}
-
-impl AsyncWrite for UpstreamIo {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        let this = self.get_mut();
-        let write = Pin::new(&mut this.io).poll_write(cx, buf);
-        this.count(write)
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let this = self.get_mut();
-        let write = Pin::new(&mut this.io).poll_write_vectored(cx, bufs);
-        this.count(write)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.io.is_write_vectored()
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().io).poll_flush(cx)
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().io).poll_shutdown(cx)
-    }
-}
-
-type Driver = http1::Connection<TokioIo<UpstreamIo>, ReqBody>;
 
 struct Inner {
-    sender: http1::SendRequest<ReqBody>,
-    driver: Driver,
-    /// The driver has finished and must not be polled again.
-    ended: bool,
+    io: Stream,
+    /// To be written.
+    out: Buf,
+    /// Read and not used.
+    held: Buf,
+    /// Bytes written over its life.
+    written: u64,
+    /// Nothing more can be written: the upstream reads no further.
+    deaf: bool,
     reused: bool,
-    /// The upstream said that it will close after this response.
-    closing: bool,
     idle_since_ms: u64,
-    written: Rc<Cell<u64>>,
-    relay: Relay,
     home: Rc<Upstream>,
     worker: Rc<Worker>,
 }
@@ -107,23 +53,22 @@ impl std::fmt::Debug for Conn {
     }
 }
 
+/// A response head and how the body behind it is framed.
+pub(crate) type Received = (RespHead, Body);
+
 impl Conn {
-    pub(super) async fn open(stream: Stream, home: &Rc<Upstream>, worker: &Rc<Worker>) -> io::Result<Conn> {
-        let (io, written) = UpstreamIo::new(stream);
-        // The parser's own limit, 100 header fields, holds for responses.
-        let (sender, driver) = http1::handshake(TokioIo::new(io)).await.map_err(io::Error::other)?;
-        Ok(Conn(Box::new(Inner {
-            sender,
-            driver,
-            ended: false,
+    pub(super) fn new(io: Stream, home: &Rc<Upstream>, worker: &Rc<Worker>) -> Conn {
+        Conn(Box::new(Inner {
+            io,
+            out: Buf::new(&worker.buffers),
+            held: Buf::new(&worker.buffers),
+            written: 0,
+            deaf: false,
             reused: false,
-            closing: false,
             idle_since_ms: 0,
-            written,
-            relay: Relay::new(),
             home: Rc::clone(home),
             worker: Rc::clone(worker),
-        })))
+        }))
     }
 
     pub(super) fn is_reused(&self) -> bool {
@@ -135,160 +80,128 @@ impl Conn {
     }
 
     /// Looks whether the upstream closed it meanwhile; costs no system call unless something came.
-    /// One that is `hot` (used within the same tick) is not looked at: sending reads first, and gives
-    /// the request back if the connection has ended.
-    pub(super) fn is_usable(&mut self, hot: bool) -> bool {
-        if !(hot && self.0.sender.is_ready()) {
-            self.drive(&mut Context::from_waker(Waker::noop()));
-        }
-        !self.0.ended && self.0.sender.is_ready()
+    pub(super) fn is_usable(&mut self) -> bool {
+        let mut cx = Context::from_waker(std::task::Waker::noop());
+        poll_fill(&mut self.0.io, &mut cx, &mut self.0.held).is_pending()
     }
 
-    /// Moves the connection on, and has the task of `cx` woken when it can move further.
-    pub(crate) fn drive(&mut self, cx: &mut Context<'_>) {
-        self.0.relay.attach(cx);
-        if self.0.round(&mut |_| Poll::<()>::Pending).1 {
-            cx.waker().wake_by_ref();
-        }
-    }
-
-    /// Moves the connection on and polls what it feeds, as long as one of them gives the other work.
-    pub(crate) fn drive_for<T>(
-        &mut self,
-        cx: &mut Context<'_>,
-        mut fed: impl FnMut(&mut Context<'_>) -> Poll<T>,
-    ) -> Poll<T> {
-        self.0.relay.attach(cx);
-        for _ in 0..ROUNDS_MAX {
-            let (polled, rang) = self.0.round(&mut fed);
-            if polled.is_ready() || !rang {
-                return polled;
-            }
-        }
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    }
-
-    /// The upstream will close after this response.
-    pub(crate) fn will_close(&mut self) {
-        self.0.closing = true;
-    }
-
-    /// The response is over: back to the pool, unless it can't be used again.
+    /// The response is over and nothing was read beyond it: back to the pool.
     pub(crate) fn give_back(mut self) {
-        if self.0.ended || self.0.closing {
+        if self.0.deaf || !self.0.out.is_empty() || !self.0.held.is_empty() {
             return;
         }
-        self.0.relay.detach();
         self.0.reused = true;
         self.0.idle_since_ms = self.0.worker.deadlines.now_ms();
         let (home, worker) = (Rc::clone(&self.0.home), Rc::clone(&self.0.worker));
         home.keep(self, &worker);
     }
 
-    /// Drives the rest of an upload in a task of its own: the response came first.
-    pub(crate) fn detach(mut self) {
-        tokio::task::spawn_local(std::future::poll_fn(move |cx| {
-            self.drive(cx);
-            if self.0.ended { Poll::Ready(()) } else { Poll::Pending }
-        }));
+    /// The stream, and what was read beyond the last head.
+    pub(crate) fn into_stream(mut self) -> (Stream, Buf) {
+        let held = self.take_held();
+        (self.0.io, held)
     }
 
-    /// After a 101: the stream under it, and what was read beyond that head.
-    pub(crate) async fn into_upgraded(mut self) -> (UpstreamIo, Bytes) {
-        std::future::poll_fn(|cx| {
-            self.drive(cx);
-            if self.0.ended { Poll::Ready(()) } else { Poll::Pending }
-        })
-        .await;
-        let parts = self.0.driver.into_parts();
-        (parts.io.into_inner(), parts.read_buf)
+    /// What was read and not used; the caller reads on into it.
+    pub(crate) fn take_held(&mut self) -> Buf {
+        let empty = Buf::new(&self.0.worker.buffers);
+        std::mem::replace(&mut self.0.held, empty)
     }
 
+    /// Reads into `buf`.
+    pub(crate) fn poll_fill(&mut self, cx: &mut Context<'_>, buf: &mut Buf) -> Poll<io::Result<usize>> {
+        poll_fill(&mut self.0.io, cx, buf)
+    }
+
+    /// Moves the request on: writes what there is and takes more of the body, until one side must wait.
+    ///
+    /// # Errors
+    /// [`SendFailure`] by the client's fault. An upstream that reads no further is no failure: it may have answered.
+    pub(crate) fn poll_upload(
+        &mut self,
+        cx: &mut Context<'_>,
+        asked: &Asked,
+        front: &mut impl Front,
+        observation: &mut Observation,
+    ) -> Result<(), SendFailure> {
+        let inner = &mut *self.0;
+        loop {
+            while !inner.out.is_empty() {
+                match Pin::new(&mut inner.io).poll_write(cx, inner.out.data()) {
+                    Poll::Pending => return Ok(()),
+                    Poll::Ready(Ok(n)) if n > 0 => {
+                        inner.written += n as u64;
+                        inner.out.consume(n);
+                        observation.sent();
+                    }
+                    Poll::Ready(_) => {
+                        inner.deaf = true;
+                        inner.out.clear();
+                    }
+                }
+            }
+            if inner.deaf || front.is_uploaded() {
+                break;
+            }
+            match front.poll_upload(cx, asked.framing, &mut inner.out, observation) {
+                Poll::Pending => break,
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(fault)) => return Err(SendFailure::Fault(fault)),
+            }
+        }
+        // Does something for TLS only; a failure shows at the next read.
+        let _ = Pin::new(&mut inner.io).poll_flush(cx);
+        Ok(())
+    }
+
+    /// Sends a request and waits for the response head.
     pub(super) async fn send(
         mut self,
-        request: Request<ReqBody>,
+        asked: &Asked,
+        front: &mut impl Front,
         observation: &mut Observation,
-        worker: &Rc<Worker>,
-    ) -> Result<(Response<Incoming>, Conn), SendFailure> {
-        let patience = Patience::new(request.body(), worker);
-        let before = self.0.written.get();
-        let mut answer = pin!(self.0.sender.try_send_request(request));
-        let result = std::future::poll_fn(|cx| {
-            let polled = self.drive_for(cx, |cx| answer.as_mut().poll(cx));
-            if observation.is_unsent() && self.0.written.get() != before {
-                observation.sent();
+    ) -> Result<(Received, Conn), SendFailure> {
+        let patience = Patience::new(&self.0.worker);
+        let before = self.0.written;
+        asked.write_to(&mut self.0.out);
+        let mut head = RespHead::default();
+        let body = std::future::poll_fn(|cx| {
+            self.poll_upload(cx, asked, front, observation)?;
+            let sent = self.0.written != before;
+            loop {
+                match self.poll_head(cx, asked, &mut head) {
+                    Poll::Ready(Some(Read::Head(taken, body))) => {
+                        self.0.held.consume(taken);
+                        return Poll::Ready(Ok(body));
+                    }
+                    Poll::Ready(Some(Read::More)) => {}
+                    Poll::Ready(Some(Read::Bad(what))) => {
+                        tracing::debug!(upstream = %self.0.home.origin.name, what, "an answer that can't be passed on");
+                        return Poll::Ready(Err(SendFailure::Closed));
+                    }
+                    Poll::Ready(None) if sent => return Poll::Ready(Err(SendFailure::Closed)),
+                    Poll::Ready(None) => return Poll::Ready(Err(SendFailure::NotSent)),
+                    Poll::Pending => break,
+                }
             }
-            if let Poll::Ready(result) = polled {
-                return Poll::Ready(result.map_err(|mut error| match error.take_message() {
-                    Some(request) => SendFailure::NotSent(Box::new(request)),
-                    None => SendFailure::Closed,
-                }));
+            if front.poll_gone(cx) {
+                return Poll::Ready(Err(SendFailure::Gone));
             }
-            if self.0.ended {
-                return Poll::Ready(Err(SendFailure::Closed));
-            }
-            patience.check(self.0.written.get(), cx).map(|()| Err(SendFailure::Timeout))
+            patience.check(front.is_uploaded() || self.0.deaf, self.0.written, cx).map(|()| Err(SendFailure::Timeout))
         })
-        .await;
-        result.map(|response| (response, self))
+        .await?;
+        Ok(((head, body), self))
     }
-}
 
-impl Inner {
-    /// Polls what the connection feeds (asking is what makes hyper read a body), then the connection,
-    /// then what it feeds again; whether one of them gave another more to do.
-    fn round<T>(&mut self, fed: &mut impl FnMut(&mut Context<'_>) -> Poll<T>) -> (Poll<T>, bool) {
-        let Inner { driver, ended, relay, .. } = self;
-        relay.within(|cx| {
-            let polled = fed(cx);
-            if polled.is_ready() || *ended {
-                return polled;
+    /// Reads, and looks for a head; none when the stream ended.
+    fn poll_head(&mut self, cx: &mut Context<'_>, asked: &Asked, head: &mut RespHead) -> Poll<Option<Read>> {
+        let inner = &mut *self.0;
+        match ready!(poll_fill(&mut inner.io, cx, &mut inner.held)) {
+            Ok(n) if n > 0 => {
+                let bodiless = asked.method == http::Method::HEAD;
+                Poll::Ready(Some(read_response(inner.held.data(), bodiless, head)))
             }
-            *ended = driver.poll_without_shutdown(cx).is_ready();
-            fed(cx)
-        })
-    }
-}
-
-/// Rounds in a row before the task makes room for others.
-const ROUNDS_MAX: u32 = 8;
-
-/// How long to wait for a response head: the upload must move on, and once it is whole the time-out runs.
-pub(super) struct Patience {
-    timer: Timer,
-    upload: Option<Rc<Upload>>,
-    seen: Cell<(bool, u64)>,
-    head: std::time::Duration,
-    body: std::time::Duration,
-}
-
-impl Patience {
-    pub(super) fn new(body: &ReqBody, worker: &Rc<Worker>) -> Patience {
-        let upload = match body {
-            ReqBody::Empty => None,
-            ReqBody::Stream { upload, .. } => Some(Rc::clone(upload)),
-        };
-        let timeouts = &worker.settings.timeouts;
-        Patience {
-            timer: worker.deadlines.timer(),
-            upload,
-            seen: Cell::new((false, u64::MAX)),
-            head: timeouts.response_head,
-            body: timeouts.body_idle,
+            _ => Poll::Ready(None),
         }
-    }
-
-    /// Ready when patience is at its end.
-    pub(super) fn check(&self, written: u64, cx: &Context<'_>) -> Poll<()> {
-        if self.timer.fired() {
-            return Poll::Ready(());
-        }
-        let done = self.upload.as_ref().is_none_or(|upload| upload.done.get());
-        let now = (done, if done { 0 } else { written });
-        if self.seen.replace(now) != now {
-            self.timer.set(if done { self.head } else { self.body }, cx);
-        }
-        Poll::Pending
     }
 }

@@ -3,29 +3,32 @@
 //! Each worker has its own [`Upstream`] a instance, so pools need no lock. An instance that can't be
 //! connected to is left alone for a moment ([`EJECT_MS`]); there are no active probes.
 
-mod body;
 mod connect;
+mod counted;
+mod download;
+mod front;
 mod h1;
 mod h2;
 pub(crate) mod headers;
-mod relay;
+mod patience;
 mod tunnel;
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use http::{HeaderMap, Request, Response};
-use hyper::body::Incoming;
+use http::HeaderMap;
 
+use crate::h1::{Asked, RespHead};
 use crate::observe::Observation;
 use crate::route::{Origin, Scheme};
 use crate::worker::Worker;
 
-pub(crate) use body::{Download, Fault, ReqBody, RespBody, Upload};
 pub(crate) use connect::{connect, tls_config};
-pub(crate) use h1::{Conn, UpstreamIo};
-pub(crate) use tunnel::{Tunnel, splice};
+pub(crate) use download::{Coding, Download};
+pub(crate) use front::{Fault, Front, NOT_WHOLE, write_end, write_piece};
+pub(crate) use h1::{Conn, poll_fill};
+pub(crate) use tunnel::splice;
 
 /// How long an instance that could not be connected to is left alone, ms.
 pub(crate) const EJECT_MS: u64 = 1000;
@@ -59,10 +62,16 @@ pub(crate) enum Link {
 /// Why no response head came.
 #[derive(Debug)]
 pub(crate) enum SendFailure {
-    /// Nothing of the request was sent; here it is again.
-    NotSent(Box<Request<ReqBody>>),
-    /// The connection ended first.
+    /// Nothing of the request was sent: it may be tried again, whatever it is.
+    NotSent,
+    /// The connection ended first, or what came is no response.
     Closed,
+    /// The client's fault.
+    Fault(Fault),
+    /// The client has left.
+    Gone,
+    /// The request can't be said in the upstream's version of HTTP.
+    Unfit,
     /// The upstream took too long.
     Timeout,
 }
@@ -108,7 +117,7 @@ impl Upstream {
             let mut conn = self.idle.borrow_mut().pop()?;
             worker.stats.pool_idle.sub(1);
             let hot = !wary && conn.idle_since_ms() == worker.deadlines.now_ms();
-            if conn.is_usable(hot) {
+            if hot || conn.is_usable() {
                 return Some(Link::H1(conn));
             }
         }
@@ -141,7 +150,7 @@ impl Upstream {
             *self.h2.borrow_mut() = Some(shared.clone());
             return Ok(Link::H2(shared));
         }
-        Ok(Link::H1(Conn::open(stream, self, worker).await?))
+        Ok(Link::H1(Conn::new(stream, self, worker)))
     }
 
     /// Whether a route names it: its owners are the pool table, its idle connections, and routes or requests.
@@ -167,6 +176,13 @@ impl Upstream {
 }
 
 impl Link {
+    /// It is not needed after all.
+    pub(crate) fn give_back(self) {
+        if let Link::H1(conn) = self {
+            conn.give_back();
+        }
+    }
+
     /// Whether it carried a request before, so that it may have died unnoticed.
     pub(crate) fn is_reused(&self) -> bool {
         match self {
@@ -175,24 +191,34 @@ impl Link {
         }
     }
 
-    /// Sends a request and waits for the response head; the connection too where the body comes over it.
+    /// Sends a request and waits for the response head. The body, if there is one, is still to be read.
     ///
     /// # Errors
     /// [`SendFailure`].
     pub(crate) async fn send(
         self,
-        request: Request<ReqBody>,
+        asked: &Asked,
+        front: &mut impl Front,
         observation: &mut Observation,
         worker: &Rc<Worker>,
-    ) -> Result<(Response<Incoming>, Option<Conn>), SendFailure> {
+    ) -> Result<(RespHead, Download), SendFailure> {
         match self {
-            Link::H1(conn) => conn.send(request, observation, worker).await.map(|(r, c)| (r, Some(c))),
-            Link::H2(shared) => shared.send(request, observation, worker).await.map(|r| (r, None)),
+            Link::H1(conn) => {
+                let ((head, body), conn) = conn.send(asked, front, observation).await?;
+                Ok((head, Download::h1(conn, body)))
+            }
+            Link::H2(shared) => {
+                let (response, feeder) = shared.send(asked, front, observation, worker).await?;
+                let (parts, incoming) = response.into_parts();
+                let mut head = RespHead { status: parts.status.as_u16(), ..RespHead::default() };
+                head.fields.extend(&parts.headers);
+                Ok((head, Download::h2(incoming, feeder, worker)))
+            }
         }
     }
 }
 
-/// The gRPC status code in a header or trailer section.
+/// The gRPC status code in a trailer section.
 pub(crate) fn grpc_status(headers: &HeaderMap) -> Option<u16> {
     headers.get("grpc-status")?.to_str().ok()?.parse().ok()
 }

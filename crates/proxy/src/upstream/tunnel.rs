@@ -8,27 +8,18 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::UpstreamIo;
 use crate::accept::Stream;
+use crate::h1::Buf;
 use crate::worker::Worker;
 
 /// Bytes kept each way.
 const COPY_BYTES: usize = 8 * 1024;
 
-/// The upstream's end of a tunnel.
-#[derive(Debug)]
-pub(crate) struct Tunnel {
-    pub(crate) io: UpstreamIo,
-    /// Read from the upstream already.
-    pub(crate) early: Bytes,
-}
-
 /// A stream with bytes to be read first.
 struct Preceded<T> {
-    first: Bytes,
+    first: Buf,
     io: T,
 }
 
@@ -39,8 +30,8 @@ impl<T: AsyncRead + Unpin> AsyncRead for Preceded<T> {
             return Pin::new(&mut this.io).poll_read(cx, buf);
         }
         let n = this.first.len().min(buf.remaining());
-        buf.put_slice(&this.first[..n]);
-        this.first.advance(n);
+        buf.put_slice(&this.first.data()[..n]);
+        this.first.consume(n);
         Poll::Ready(Ok(()))
     }
 }
@@ -59,16 +50,13 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Preceded<T> {
     }
 }
 
+/// One end of a tunnel: its stream, and what was read from it already.
+pub(crate) type End = (Stream, Buf);
+
 /// Copies both ways until both sides have ended, one failed, or nothing moved for `idle`.
-pub(crate) async fn splice(
-    client: Stream,
-    early: Vec<u8>,
-    tunnel: Tunnel,
-    idle: Duration,
-    worker: &Rc<Worker>,
-) {
-    let mut client = Preceded { first: Bytes::from(early), io: client };
-    let mut upstream = Preceded { first: tunnel.early, io: tunnel.io };
+pub(crate) async fn splice(client: End, upstream: End, idle: Duration, worker: &Rc<Worker>) {
+    let mut client = Preceded { first: client.1, io: client.0 };
+    let mut upstream = Preceded { first: upstream.1, io: upstream.0 };
     let timer = worker.deadlines.timer();
     let mut copy =
         pin!(tokio::io::copy_bidirectional_with_sizes(&mut client, &mut upstream, COPY_BYTES, COPY_BYTES));

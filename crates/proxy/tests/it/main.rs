@@ -8,6 +8,7 @@ mod counting;
 mod epochs;
 mod failures;
 mod framing;
+mod http1;
 mod limits;
 mod protocols;
 mod remote;

@@ -163,6 +163,11 @@ pub(crate) struct RawConn {
 }
 
 impl RawConn {
+    /// All that its upstream got so far, over all connections.
+    pub(crate) fn all(&self) -> String {
+        String::from_utf8_lossy(&self.got.lock().unwrap()).into_owned()
+    }
+
     /// The next request head; none at the end.
     pub(crate) async fn head(&mut self) -> Option<String> {
         loop {

@@ -3,17 +3,23 @@
 //! Two parsers that read one message differently let a request hide inside another. So whatever a
 //! peer could read in two ways is refused, also where RFC 9112 would allow to repair it: every line ends in
 //! CRLF, no field is folded, one Host, one Content-Length or exactly `chunked`, never both.
-//! Nothing is kept of the head but how its body is framed.
+//! What is beyond doubt is kept as an [`Asked`], with which an upstream is asked.
 
+use http::Method;
 use memchr::memchr;
+
+use super::buf::Buf;
+use super::fields::Fields;
+use super::syntax::{LOWER, has_control, is_token, number, trim};
 
 use crate::observe::Refused;
 use crate::settings::Limits;
 
 /// How the body after a head is framed (RFC 9112 section 6.3).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Framing {
     /// No body, or `Content-Length: 0`.
+    #[default]
     None,
     /// So many bytes.
     Length(u64),
@@ -21,11 +27,48 @@ pub(crate) enum Framing {
     Chunked,
 }
 
-/// What the guard needs to know of a sound head.
+/// A request as an upstream is asked it, whichever version of HTTP it came in.
+#[derive(Debug, Default)]
+pub(crate) struct Asked {
+    pub(crate) method: Method,
+    /// Path and query, or `*`.
+    pub(crate) target: Vec<u8>,
+    /// How the body goes to an upstream of HTTP/1.1.
+    pub(crate) framing: Framing,
+    pub(crate) fields: Fields,
+    /// It asks to leave HTTP, and that is passed on.
+    pub(crate) upgrade: bool,
+}
+
+impl Asked {
+    /// Forgets the request; the memory stays.
+    pub(crate) fn clear(&mut self) {
+        self.target.clear();
+        self.fields.clear();
+        (self.framing, self.upgrade) = (Framing::None, false);
+    }
+
+    /// Writes the head as HTTP/1.1 has it.
+    pub(crate) fn write_to(&self, out: &mut Buf) {
+        out.push(self.method.as_str().as_bytes());
+        out.push(b" ");
+        out.push(&self.target);
+        out.push(b" HTTP/1.1\r\n");
+        self.fields.write_to(out);
+        if self.framing == Framing::Chunked {
+            out.push(b"transfer-encoding: chunked\r\n");
+        }
+        out.push(b"\r\n");
+    }
+}
+
+/// What of a head concerns the client's connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Head {
+    /// HTTP/1.0 or HTTP/1.1.
+    pub(crate) minor: u8,
     pub(crate) framing: Framing,
-    /// It asks to leave HTTP (an Upgrade field, and no body).
+    /// It has an Upgrade field, and no body.
     pub(crate) upgrade: bool,
 }
 
@@ -60,17 +103,18 @@ pub(crate) fn find_end(bytes: &[u8], from: &mut usize) -> Result<Option<usize>, 
     Ok(None)
 }
 
-/// Reads a whole head, its empty line included.
+/// Reads a whole head, its empty line included, into `asked`, which was cleared.
 ///
 /// # Errors
-/// [`Refusal`] when anything in it could be read in two ways, or is larger than allowed.
-pub(crate) fn check(head: &[u8], limits: &Limits) -> Result<Head, Refusal> {
+/// [`Refusal`] when anything in it could be read in two ways, or is larger than allowed. `asked` is of
+/// no use then.
+pub(crate) fn read_request(head: &[u8], limits: &Limits, asked: &mut Asked) -> Result<Head, Refusal> {
     if head.len() > limits.header_bytes_max {
         return Err(Refusal { reason: Refused::HeadTooLarge, detail: "the header section is too large" });
     }
     let (line, mut rest) = next_line(head);
     let request = request_line(line, limits)?;
-    let mut seen = Fields::default();
+    let mut seen = Seen::default();
     let mut count = 0;
     loop {
         let (line, after) = next_line(rest);
@@ -85,12 +129,35 @@ pub(crate) fn check(head: &[u8], limits: &Limits) -> Result<Head, Refusal> {
                 detail: "there are too many header fields",
             });
         }
-        seen.field(line)?;
+        seen.field(line, &mut asked.fields)?;
     }
-    seen.conclude(&request)
+    let has_host = seen.host.is_some();
+    let head = seen.conclude(&request)?;
+    // Known methods cost nothing; a token always makes one.
+    asked.method = Method::from_bytes(request.method).unwrap_or_default();
+    asked.framing = head.framing;
+    origin_form(&request, has_host, asked);
+    Ok(head)
 }
 
-/// The line before the first CRLF, and what follows. `find_end` has shown that each LF has its CR.
+/// Path and query only, and the host in Host, as an origin server of HTTP/1.1 is asked. Fragments are for clients.
+fn origin_form(request: &RequestLine<'_>, has_host: bool, asked: &mut Asked) {
+    let target = &request.target[..memchr(b'#', request.target).unwrap_or(request.target.len())];
+    let Some(authority) = authority(target).filter(|_| target[0] != b'/') else {
+        return asked.target.extend_from_slice(target);
+    };
+    if !has_host {
+        asked.fields.push(b"host", authority);
+    }
+    let scheme = memchr(b':', target).map_or(0, |colon| colon + 3);
+    let path = &target[scheme + authority.len()..];
+    if path.first() != Some(&b'/') {
+        asked.target.push(b'/');
+    }
+    asked.target.extend_from_slice(path);
+}
+
+/// A line without its CRLF, and what follows.
 fn next_line(bytes: &[u8]) -> (&[u8], &[u8]) {
     match memchr(b'\n', bytes) {
         Some(lf) => (&bytes[..lf.saturating_sub(1)], &bytes[lf + 1..]),
@@ -99,6 +166,7 @@ fn next_line(bytes: &[u8]) -> (&[u8], &[u8]) {
 }
 
 struct RequestLine<'a> {
+    method: &'a [u8],
     target: &'a [u8],
     minor: u8,
 }
@@ -128,7 +196,7 @@ fn request_line<'a>(line: &'a [u8], limits: &Limits) -> Result<RequestLine<'a>, 
     if target[0] != b'/' && !(target == b"*" && method == b"OPTIONS") && authority(target).is_none() {
         return bad("the request target is neither a path nor a URL");
     }
-    Ok(RequestLine { target, minor })
+    Ok(RequestLine { method, target, minor })
 }
 
 /// The authority of an absolute-form target (RFC 9112 section 3.2.2).
@@ -143,21 +211,29 @@ fn authority(target: &[u8]) -> Option<&[u8]> {
 }
 
 #[derive(Default)]
-struct Fields<'a> {
+struct Seen<'a> {
     host: Option<&'a [u8]>,
     length: Option<u64>,
     chunked: bool,
     upgrade: bool,
 }
 
-impl<'a> Fields<'a> {
-    fn field(&mut self, line: &'a [u8]) -> Result<(), Refusal> {
+impl<'a> Seen<'a> {
+    fn field(&mut self, line: &'a [u8], fields: &mut Fields) -> Result<(), Refusal> {
         if matches!(line[0], b' ' | b'\t') {
             return bad("a header field is folded over two lines");
         }
         let Some(colon) = memchr(b':', line) else { return bad("a header field has no colon") };
         let (name, value) = (&line[..colon], trim(&line[colon + 1..]));
-        if name.is_empty() || !name.iter().all(|&b| is_token(b)) {
+        let mut token = !name.is_empty();
+        fields.push_with(name.len(), value, |bytes| {
+            bytes.extend(name.iter().map(|&b| {
+                let lower = LOWER[usize::from(b)];
+                token &= lower != 0;
+                lower
+            }));
+        });
+        if !token {
             return bad("a header field's name is not a token");
         }
         if has_control(value) {
@@ -184,11 +260,7 @@ impl<'a> Fields<'a> {
     }
 
     fn length(&mut self, value: &[u8]) -> Result<(), Refusal> {
-        // Nineteen digits always fit u64.
-        if value.is_empty() || value.len() > 19 || !value.iter().all(u8::is_ascii_digit) {
-            return bad("Content-Length is not a number");
-        }
-        let number = value.iter().fold(0_u64, |n, d| n * 10 + u64::from(d - b'0'));
+        let Some(number) = number(value) else { return bad("Content-Length is not a number") };
         if self.length.replace(number).is_some() {
             return bad("there are two Content-Length fields");
         }
@@ -221,54 +293,9 @@ impl<'a> Fields<'a> {
             (false, _) => Framing::None,
         };
         let upgrade = self.upgrade && request.minor == 1 && framing == Framing::None;
-        Ok(Head { framing, upgrade })
+        Ok(Head { minor: request.minor, framing, upgrade })
     }
 }
-
-/// Optional white space around a field value (RFC 9110 section 5.6.3): space and tab only.
-fn trim(value: &[u8]) -> &[u8] {
-    let start = value.iter().position(|b| !matches!(b, b' ' | b'\t')).unwrap_or(value.len());
-    let end = value.iter().rposition(|b| !matches!(b, b' ' | b'\t')).map_or(start, |last| last + 1);
-    &value[start..end]
-}
-
-/// Any control character but the tab. Written without a branch a byte, so that it runs on vectors.
-pub(crate) fn has_control(value: &[u8]) -> bool {
-    value.iter().fold(false, |found, &b| found | ((b < 0x20) & (b != b'\t')) | (b == 0x7f))
-}
-
-/// Characters of a token (RFC 9110 section 5.6.2).
-pub(crate) fn is_token(b: u8) -> bool {
-    TOKEN[usize::from(b)]
-}
-
-const TOKEN: [bool; 256] = {
-    let mut table = [false; 256];
-    let mut b = 0;
-    while b < 256 {
-        let c = b as u8;
-        table[b] = c.is_ascii_alphanumeric()
-            || matches!(
-                c,
-                b'!' | b'#'
-                    | b'$'
-                    | b'%'
-                    | b'&'
-                    | b'\''
-                    | b'*'
-                    | b'+'
-                    | b'-'
-                    | b'.'
-                    | b'^'
-                    | b'_'
-                    | b'`'
-                    | b'|'
-                    | b'~'
-            );
-        b += 1;
-    }
-    table
-};
 
 #[cfg(test)]
 mod tests {
@@ -278,10 +305,9 @@ mod tests {
         let bytes = text.as_bytes();
         let end = find_end(bytes, &mut 0)?.expect("a whole head");
         assert_eq!(end, bytes.len());
-        check(
-            bytes,
-            &Limits { header_count_max: 5, uri_bytes_max: 40, header_bytes_max: 400, ..Limits::default() },
-        )
+        let limits =
+            Limits { header_count_max: 5, uri_bytes_max: 40, header_bytes_max: 400, ..Limits::default() };
+        read_request(bytes, &limits, &mut Asked::default())
     }
 
     fn reason(text: &str) -> &'static str {
@@ -314,6 +340,24 @@ mod tests {
             assert_eq!(find_end(&text[..cut], &mut from), Ok(None), "{cut}");
         }
         assert_eq!(find_end(text, &mut from), Ok(Some(27)));
+    }
+
+    #[test]
+    fn what_is_asked_is_kept_in_one_form() {
+        let asked = |text: &str| {
+            let mut asked = Asked::default();
+            read_request(text.as_bytes(), &Limits::default(), &mut asked).unwrap();
+            let mut out = Buf::new(&std::rc::Rc::default());
+            asked.write_to(&mut out);
+            String::from_utf8(out.to_vec()).unwrap()
+        };
+        assert_eq!(
+            asked("PUT /a?b#c HTTP/1.1\r\nHOST:a\r\nX-Y: \tZ \r\n\r\n"),
+            "PUT /a?b HTTP/1.1\r\nhost: a\r\nx-y: Z\r\n\r\n"
+        );
+        assert_eq!(asked("GET http://A:1?x HTTP/1.0\r\n\r\n"), "GET /?x HTTP/1.1\r\nhost: A:1\r\n\r\n");
+        assert_eq!(asked("GET https://a HTTP/1.1\r\nHost: a\r\n\r\n"), "GET / HTTP/1.1\r\nhost: a\r\n\r\n");
+        assert_eq!(asked("OPTIONS * HTTP/1.0\r\n\r\n"), "OPTIONS * HTTP/1.1\r\n\r\n");
     }
 
     #[test]
