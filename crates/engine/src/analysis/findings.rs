@@ -3,6 +3,8 @@
 //! All tests share one wealth. The evidence of a finding is its part of it, so the findings' evidence adds up to
 //! the rollout's, and that is what is held against the limit.
 
+use std::borrow::Cow;
+
 use fw_model::Plan;
 use fw_model::plan::MetricKind;
 use fw_stats::decision::Evidence;
@@ -11,7 +13,7 @@ use fw_stats::relative::Pair;
 
 use super::series::Versus;
 use super::tests::{self, Test};
-use super::{Arm, Finding, Strength, health, sample, words};
+use super::{Arm, Finding, Said, Strength, health, sample, words};
 use crate::rollout::Rollout;
 
 /// Values of a mean before it may decide.
@@ -29,8 +31,8 @@ pub(super) struct Known {
     limit: f64,
     canary: Arm,
     stable: Arm,
-    name: String,
-    text: String,
+    name: Cow<'static, str>,
+    said: Said,
 }
 
 /// Every test of the plan, as it stands.
@@ -55,7 +57,7 @@ fn one(plan: &Plan, rollout: &Rollout, test: Test, weight: f64) -> Known {
 
 impl Known {
     pub(super) fn new(test: Test, weight: f64, log_harm: f64, guard: (f64, f64)) -> Known {
-        let name = test.trigger().as_str().to_owned();
+        let name = Cow::Borrowed(test.trigger().as_str());
         let (canary, stable) = (Arm::default(), Arm::default());
         Known {
             test,
@@ -67,12 +69,12 @@ impl Known {
             canary,
             stable,
             name,
-            text: String::new(),
+            said: Said::NoLimit,
         }
     }
 
-    pub(super) fn about(mut self, value: Option<f64>, limit: f64, text: String) -> Known {
-        (self.value, self.limit, self.text) = (value, limit, text);
+    pub(super) fn about(mut self, value: Option<f64>, limit: f64, said: Said) -> Known {
+        (self.value, self.limit, self.said) = (value, limit, said);
         self
     }
 
@@ -81,8 +83,8 @@ impl Known {
         self
     }
 
-    fn named(mut self, name: String) -> Known {
-        self.name = name;
+    fn named(mut self, name: impl Into<Cow<'static, str>>) -> Known {
+        self.name = name.into();
         self
     }
 
@@ -124,17 +126,15 @@ impl Known {
 
     /// The finding, with `log_shown` as the evidence in words.
     fn finding(self, strength: Strength, log_shown: f64, log_needed: f64) -> Finding {
-        let evidence = match self.test {
-            Test::Health => String::new(),
-            _ => format!("; evidence {}, limit {}", words::ratio(log_shown), words::ratio(log_needed)),
-        };
+        let odds = (self.test != Test::Health).then_some((log_shown, log_needed));
         Finding {
             trigger: self.test.trigger(),
             name: self.name,
             strength,
             value: self.value,
             limit: self.limit,
-            text: format!("{}{evidence}", self.text),
+            said: self.said,
+            odds,
             weight: self.weight,
             log_evidence: self.log_harm,
             canary: self.canary,
@@ -158,20 +158,10 @@ fn error_limit(rollout: &Rollout, weight: f64) -> Known {
     let (canary, stable) = arms(seen);
     let known = Known::new(Test::ErrorLimit, weight, state.limit.canary.log_evidence(), guard);
     let Some(limit) = error_limit_percent(rollout) else {
-        return known.counted(canary, stable).about(None, 100.0, "no error limit holds in this phase".into());
+        return known.counted(canary, stable).about(None, 100.0, Said::NoLimit);
     };
-    let from = if rollout.plan.triggers.error_rate.is_none() {
-        " (from stable's rate in the last phase, taken as steady)"
-    } else {
-        ""
-    };
-    let text = format!(
-        "canary {}, limit {}{from}; stable {}",
-        words::rate("errors", seen.s_t, seen.n_t),
-        words::percent(limit),
-        words::rate("errors", seen.s_c, seen.n_c),
-    );
-    known.counted(canary, stable).about(percent_of(seen.n_t, seen.s_t), limit, text)
+    let said = Said::Limit { seen, limit, from_stable: rollout.plan.triggers.error_rate.is_none() };
+    known.counted(canary, stable).about(percent_of(seen.n_t, seen.s_t), limit, said)
 }
 
 /// The error limit that holds now, percent: the plan's; without one, at 100 %, one made of stable's last rate.
@@ -181,18 +171,14 @@ pub(crate) fn error_limit_percent(rollout: &Rollout) -> Option<f64> {
     rollout.plan.triggers.error_rate.or(made)
 }
 
-fn compared(test: Test, weight: f64, versus: &Versus, what: &str) -> Known {
+fn compared(test: Test, weight: f64, versus: &Versus, what: &'static str) -> Known {
     let Pair { n_t, s_t, n_c, s_c } = versus.visit;
     let (canary, stable) = arms(versus.visit);
-    let text = format!(
-        "canary {} against stable {} in the same seconds",
-        words::rate(what, s_t, n_t),
-        words::share(s_c, n_c),
-    );
+    let said = Said::Compared { what, seen: versus.visit };
     let limit = tests::ERROR_RATIO * percent_of(n_c, s_c).unwrap_or(0.0);
     Known::new(test, weight, versus.test.log_harm(), (versus.seen.n_t, versus.seen.s_t))
         .counted(canary, stable)
-        .about(percent_of(n_t, s_t), limit, text)
+        .about(percent_of(n_t, s_t), limit, said)
 }
 
 fn latency(rollout: &Rollout, place: usize, weight: f64) -> Known {
@@ -202,17 +188,12 @@ fn latency(rollout: &Rollout, place: usize, weight: f64) -> Known {
     let seen = slower.versus.visit;
     let (canary, stable) = arms(seen);
     let log = slower.versus.test.log_harm();
-    let text = format!(
-        "{} of the canary's requests took more than {} (stable's {name} and its margin) against {} of stable's above its {name}",
-        words::share(seen.s_t, seen.n_t),
-        words::millis(slower.threshold_ms),
-        words::share(seen.s_c, seen.n_c),
-    );
+    let said = Said::Slower { name, seen, threshold_ms: slower.threshold_ms };
     let limit = percent_of(seen.n_c, seen.s_c).unwrap_or(100.0 * (1.0 - quantile));
     Known::new(Test::Latency(place), weight, log, guard)
         .counted(canary, stable)
-        .named(format!("{} {name}", Test::Latency(place).trigger().as_str()))
-        .about(percent_of(seen.n_t, seen.s_t), limit, text)
+        .named(tests::LATENCY_NAMES[place])
+        .about(percent_of(seen.n_t, seen.s_t), limit, said)
 }
 
 fn mean_of(m: Moments, unit: f64) -> Option<f64> {
@@ -230,18 +211,11 @@ fn mean(rollout: &Rollout, weight: f64) -> Known {
     let unit = state.phase.cap_ms;
     let arm = |m: Moments| Arm { n: m.n, sum: m.s1 * unit, is_share: false };
     let (of_t, of_c) = (mean_of(t, unit), mean_of(c, unit));
-    let said = |mean: Option<f64>| mean.map_or("unknown".to_owned(), words::millis);
-    let text = format!(
-        "canary mean response time {} over {} requests against stable {} (each counted up to {})",
-        said(of_t),
-        words::count(t.n as u64),
-        said(of_c),
-        words::millis(unit),
-    );
+    let said = Said::Mean { canary: of_t, requests: t.n as u64, stable: of_c, cap_ms: unit };
     let limit = (1.0 + tests::MEAN_MARGIN) * of_c.unwrap_or(0.0);
     Known::new(Test::Mean, weight, state.mean.test.log_harm(), values_guard(state.mean.seen[0].n))
         .counted(arm(t), arm(c))
-        .about(of_t, limit, text)
+        .about(of_t, limit, said)
 }
 
 fn mean_limit(plan: &Plan, rollout: &Rollout, weight: f64) -> Known {
@@ -251,15 +225,10 @@ fn mean_limit(plan: &Plan, rollout: &Rollout, weight: f64) -> Known {
     let value = counts.mean_ms();
     let state = &rollout.analysis.mean_limit;
     let arm = |m: Moments| Arm { n: m.n, sum: m.s1, is_share: false };
-    let text = format!(
-        "canary mean response time {} over {} requests, limit {}",
-        value.map_or("unknown".into(), words::millis),
-        words::count(timed),
-        words::millis(limit),
-    );
+    let said = Said::MeanLimit { value, timed, limit };
     Known::new(Test::MeanLimit, weight, state.canary.log_evidence(), values_guard(state.seen[0].n))
         .counted(arm(state.seen[0]), arm(state.seen[1]))
-        .about(value, limit, text)
+        .about(value, limit, said)
 }
 
 /// Fewest canary requests before a mean above its limit is a warning.
@@ -276,18 +245,12 @@ fn apdex(rollout: &Rollout, weight: f64) -> Known {
     let state = &rollout.analysis.apdex;
     let (guard, seen) = ((state.seen.n_t, state.seen.s_t), state.visit);
     let score = |n: f64, s: f64| (n > 0.0).then(|| 1.0 - s / n);
-    let said = |score: Option<f64>| score.map_or("unknown".to_owned(), |s| format!("{s:.3}"));
     let (t, c) = (score(seen.n_t, seen.s_t), score(seen.n_c, seen.s_c));
-    let text = format!(
-        "canary Apdex {} over {} requests against stable {} in the same seconds",
-        said(t),
-        words::count(seen.n_t as u64),
-        said(c),
-    );
+    let said = Said::Apdex { canary: t, requests: seen.n_t as u64, stable: c };
     let arm = |n: f64, s: f64| Arm { n, sum: n - s, is_share: true };
     Known::new(Test::Apdex, weight, state.test.log_harm(), guard)
         .counted(arm(seen.n_t, seen.s_t), arm(seen.n_c, seen.s_c))
-        .about(t.map(|t| 100.0 * t), c.map_or(0.0, |c| 100.0 * c), text)
+        .about(t.map(|t| 100.0 * t), c.map_or(0.0, |c| 100.0 * c), said)
 }
 
 fn metric(plan: &Plan, rollout: &Rollout, place: usize, weight: f64) -> Known {
@@ -323,7 +286,7 @@ fn metric(plan: &Plan, rollout: &Rollout, place: usize, weight: f64) -> Known {
     Known::new(test, weight, log, values_guard(values)).counted(arm(t), arm(c)).named(name).about(
         of_t,
         of_c.unwrap_or(0.0),
-        text,
+        Said::Text(text),
     )
 }
 

@@ -9,7 +9,7 @@ use fw_stats::sequence;
 
 use super::findings::Known;
 use super::tests::Test;
-use super::{sample, words};
+use super::{Said, sample};
 use crate::rollout::{Rollout, health_of};
 
 /// The response part of the score is 0 from this mean on.
@@ -79,20 +79,10 @@ pub(super) fn known(plan: &Plan, rollout: &Rollout, weight: f64) -> Known {
     let shown = if suspect { bounds(&counts, level(plan.analysis.alpha, weight, rollout)) } else { None };
     let is_below = shown.is_some_and(|b| b.high < limit);
     let log = if is_below { -(plan.analysis.alpha * weight).ln() } else { f64::NEG_INFINITY };
-    let text = match (value, shown) {
-        (Some(value), Some(b)) => format!(
-            "health score {value:.1} (between {:.1} and {:.1} at every look) over {} requests, limit {limit}",
-            b.low,
-            b.high,
-            words::count(counts.requests)
-        ),
-        (Some(value), None) => {
-            format!("health score {value:.1} over {} requests, limit {limit}", words::count(counts.requests))
-        }
-        (None, _) => "no health score without requests".into(),
-    };
+    let between = shown.map(|b| (b.low, b.high));
+    let said = Said::Health { value, between, requests: counts.requests, limit };
     let guard = (counts.requests as f64, fw_stats::decision::GUARD_EVENTS);
-    Known::new(Test::Health, weight, log, guard).about(value, limit, text)
+    Known::new(Test::Health, weight, log, guard).about(value, limit, said)
 }
 
 /// Whether the score is suspiciously low: by the same bound at √α.

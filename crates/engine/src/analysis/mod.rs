@@ -11,11 +11,14 @@ mod metric;
 mod past;
 mod questions;
 mod ratio;
+mod said;
 mod sample;
 mod series;
 mod state;
 mod tests;
 mod words;
+
+use std::borrow::Cow;
 
 use fw_model::Plan;
 use fw_stats::decision::{self, Evidence, Lead, Levels, Outcome, PhaseTime};
@@ -23,6 +26,7 @@ use fw_stats::decision::{self, Evidence, Lead, Levels, Outcome, PhaseTime};
 use crate::rollout::{Rollout, Trigger};
 
 pub(crate) use feed::{Feed, tau_seconds};
+pub use said::{Answer, Said};
 pub use state::State;
 use tests::Test;
 
@@ -89,15 +93,17 @@ pub struct Finding {
     /// Which rule it belongs to.
     pub trigger: Trigger,
     /// Its name: the rule, or more exactly, such as `latencyVsStable p99`.
-    pub name: String,
+    pub name: Cow<'static, str>,
     /// How strong.
     pub strength: Strength,
     /// The point estimate, in the unit of `limit`; none without data.
     pub value: Option<f64>,
     /// The limit: percent, ms, score or the metric's unit.
     pub limit: f64,
-    /// In words with counts and evidence.
-    pub text: String,
+    /// What it says, without the evidence.
+    pub said: Said,
+    /// ln of the evidence to be shown with it and of what is needed; none where it says so itself.
+    pub odds: Option<(f64, f64)>,
     /// Its part of the shared wealth, 0 to 1.
     pub weight: f64,
     /// ln of its own evidence: its part of the rollout's is that plus ln of the weight.
@@ -112,15 +118,34 @@ pub struct Finding {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Question {
     /// `errorRate`, `responseTime`, `healthScore`, `errorsVsStable`, `latencyVsStable`, or `metric NAME`.
-    pub name: String,
+    pub name: Cow<'static, str>,
     /// Whether it is answered well.
     pub answered: bool,
     /// Whether the point estimate is on the right side; an unanswered one then only needs more data.
     pub met: bool,
-    /// In words with counts.
-    pub text: String,
+    /// What it says.
+    pub said: Said,
     /// About how many more canary requests it needs at the present rate, if that can be told.
     pub requests_missing: Option<u64>,
+}
+
+impl Finding {
+    /// In words with counts and evidence.
+    pub fn text(&self) -> String {
+        match self.odds {
+            None => self.said.to_string(),
+            Some((log, needed)) => {
+                format!("{}; evidence {}, limit {}", self.said, words::ratio(log), words::ratio(needed))
+            }
+        }
+    }
+}
+
+impl Question {
+    /// In words with counts.
+    pub fn text(&self) -> String {
+        self.said.to_string()
+    }
 }
 
 /// What the observations say.

@@ -7,8 +7,9 @@
 use fw_model::plan::{BETA, Better, Evidence, MetricKind, MetricRole, MetricSpec, RouterKind};
 use fw_model::{Counts, Phase, Plan};
 
+use super::said::Answer;
 use super::series::log_below;
-use super::{Question, health, sample, words};
+use super::{Question, Said, health, sample, words};
 use crate::rollout::{Rollout, health_of};
 
 /// More requests than this are not worth waiting for.
@@ -59,22 +60,8 @@ fn error_rate(plan: &Plan, rollout: &Rollout, limit: f64) -> Question {
         met && n >= OBSERVED_REQUESTS_MIN
     };
     let missing = if answered { Some(0) } else { requests_missing(n, s, limit / 100.0, proven(plan)) };
-    let state = state_words(answered, met, missing);
-    let text = format!(
-        "error rate at most {}: {}; {state}",
-        words::percent(limit),
-        words::rate("errors", s as f64, n as f64)
-    );
-    Question { name: "errorRate".into(), answered, met, text, requests_missing: missing }
-}
-
-fn state_words(answered: bool, met: bool, missing: Option<u64>) -> String {
-    match (answered, met, missing) {
-        (true, ..) => "shown".into(),
-        (false, _, Some(n)) => format!("about {} more requests needed to show it", words::count(n)),
-        (false, true, None) => "more requests needed to show it".into(),
-        (false, false, None) => "not met".into(),
-    }
+    let said = Said::BelowLimit { limit, canary: (n, s), state: Answer { answered, met, missing } };
+    Question { name: "errorRate".into(), answered, met, said, requests_missing: missing }
 }
 
 /// About how many more requests, at the present error rate, show "below `limit`"; exact while there is no error.
@@ -117,13 +104,13 @@ fn errors_vs_stable(rollout: &Rollout) -> Question {
     let (answered, missing) = progress(versus.test.log_safe(), canary.requests as f64);
     let rate = |c: &Counts| c.errors as f64 / c.requests.max(1) as f64;
     let met = canary.requests > 0 && rate(canary) <= 1.5 * rate(stable) + 0.005;
-    let text = format!(
-        "error rate below 1.5 times stable's plus 0.5 points: {} against stable {}; {}",
-        words::rate("errors", canary.errors as f64, canary.requests as f64),
-        words::share(stable.errors as f64, stable.requests as f64),
-        state_words(answered, met, missing)
-    );
-    Question { name: "errorsVsStable".into(), answered, met, text, requests_missing: missing }
+    let of = |c: &Counts| (c.requests, c.errors);
+    let said = Said::BelowStable {
+        canary: of(canary),
+        stable: of(stable),
+        state: Answer { answered, met, missing },
+    };
+    Question { name: "errorsVsStable".into(), answered, met, said, requests_missing: missing }
 }
 
 fn latency_vs_stable(rollout: &Rollout) -> Question {
@@ -131,14 +118,9 @@ fn latency_vs_stable(rollout: &Rollout) -> Question {
     let seen = slower.versus.visit;
     let (answered, missing) = progress(slower.versus.test.log_safe(), rollout.tally.canary.requests as f64);
     let met = seen.n_t > 0.0 && seen.n_c > 0.0 && seen.s_t / seen.n_t <= seen.s_c / seen.n_c;
-    let text = format!(
-        "p90 less than 25 % above stable's: {} of the canary's requests above {} against {} of stable's above its p90; {}",
-        words::share(seen.s_t, seen.n_t),
-        words::millis(slower.threshold_ms),
-        words::share(seen.s_c, seen.n_c),
-        state_words(answered, met, missing)
-    );
-    Question { name: "latencyVsStable".into(), answered, met, text, requests_missing: missing }
+    let state = Answer { answered, met, missing };
+    let said = Said::NotSlower { seen, threshold_ms: slower.threshold_ms, state };
+    Question { name: "latencyVsStable".into(), answered, met, said, requests_missing: missing }
 }
 
 fn metric(plan: &Plan, rollout: &Rollout, place: usize, spec: &MetricSpec) -> Question {
@@ -168,9 +150,10 @@ fn metric(plan: &Plan, rollout: &Rollout, place: usize, spec: &MetricSpec) -> Qu
         spec.name,
         said(mean(t)),
         said(mean(c)),
-        state_words(answered, met, missing)
+        Answer { answered, met, missing }
     );
-    Question { name: format!("metric {}", spec.name), answered, met, text, requests_missing: missing }
+    let name = format!("metric {}", spec.name).into();
+    Question { name, answered, met, said: Said::Text(text), requests_missing: missing }
 }
 
 fn response_time(plan: &Plan, rollout: &Rollout, limit: f64) -> Question {
@@ -190,9 +173,15 @@ fn response_time(plan: &Plan, rollout: &Rollout, limit: f64) -> Question {
         words::millis(limit),
         mean.map_or("unknown".into(), words::millis),
         words::count(timed),
-        state_words(answered, met, None)
+        Answer { answered, met, missing: None }
     );
-    Question { name: "responseTime".into(), answered, met, text, requests_missing: answered.then_some(0) }
+    Question {
+        name: "responseTime".into(),
+        answered,
+        met,
+        said: Said::Text(text),
+        requests_missing: answered.then_some(0),
+    }
 }
 
 fn health_score(plan: &Plan, rollout: &Rollout, limit: f64) -> Question {
@@ -209,6 +198,12 @@ fn health_score(plan: &Plan, rollout: &Rollout, limit: f64) -> Question {
         (Some(score), Some(low)) => format!("{score:.1}, at least {low:.1} at every look"),
         _ => "unknown without requests".into(),
     };
-    let text = format!("health score at least {limit}: {value}; {}", state_words(answered, met, None));
-    Question { name: "healthScore".into(), answered, met, text, requests_missing: answered.then_some(0) }
+    let text = format!("health score at least {limit}: {value}; {}", Answer { answered, met, missing: None });
+    Question {
+        name: "healthScore".into(),
+        answered,
+        met,
+        said: Said::Text(text),
+        requests_missing: answered.then_some(0),
+    }
 }

@@ -59,7 +59,7 @@ pub(super) fn alerts(rollout: &Rollout, judgement: &Judgement) -> Vec<Alert> {
         trigger: f.trigger,
         value: f.value.unwrap_or(0.0),
         limit: f.limit,
-        text: f.text.clone(),
+        text: f.text(),
     };
     judgement.findings.iter().filter(due).map(alert).collect()
 }
@@ -144,7 +144,7 @@ fn going_back(rollout: &Rollout, judgement: &Judgement) -> Option<Decision> {
     for finding in shown {
         if !told.contains(&finding.trigger) {
             told.push(finding.trigger);
-            evidence.push(finding.text.clone());
+            evidence.push(finding.text());
         }
     }
     Some(Decision::RollBack { to, trigger, evidence })
@@ -262,7 +262,7 @@ fn unanswered(rollout: &Rollout, judgement: &Judgement) -> Vec<Reason> {
     for question in judgement.questions.iter().filter(|q| !q.answered) {
         let kind = if question.met { WaitingKind::Evidence } else { WaitingKind::Criterion };
         let eta = question.requests_missing.map(|n| Duration::from_secs_f64((n as f64 / rate).min(1e9)));
-        reasons.push(Reason { kind, text: question.text.clone(), eta });
+        reasons.push(Reason { kind, text: question.text(), eta });
     }
     if let Some(health) = health_of(&rollout.tally.canary).filter(|h| h.score < rollout.plan.risk_threshold) {
         let text = format!(
@@ -272,7 +272,7 @@ fn unanswered(rollout: &Rollout, judgement: &Judgement) -> Vec<Reason> {
         reasons.push(Reason::new(WaitingKind::Criterion, text));
     }
     if let Some(lead) = judgement.lead() {
-        reasons.push(Reason::new(WaitingKind::Evidence, format!("a warning stands: {}", lead.text)));
+        reasons.push(Reason::new(WaitingKind::Evidence, format!("a warning stands: {}", lead.text())));
     }
     reasons
 }

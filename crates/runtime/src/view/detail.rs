@@ -72,7 +72,7 @@ fn finding(f: &Finding) -> Value {
     };
     json!({
         "trigger": f.trigger.as_str(), "name": f.name, "strength": strength, "value": f.value, "limit": f.limit,
-        "text": f.text, "weight": f.weight, "evidence": evidence(f.weight.ln() + f.log_evidence),
+        "text": f.text(), "weight": f.weight, "evidence": evidence(f.weight.ln() + f.log_evidence),
         "canary": arm(&f.canary), "stable": arm(&f.stable),
     })
 }
@@ -83,7 +83,7 @@ fn evidence(log: f64) -> f64 {
 }
 
 fn question(q: &Question) -> Value {
-    json!({ "name": q.name, "answered": q.answered, "met": q.met, "requestsMissing": q.requests_missing, "text": q.text })
+    json!({ "name": q.name, "answered": q.answered, "met": q.met, "requestsMissing": q.requests_missing, "text": q.text() })
 }
 
 /// Custom metrics of the present phase, by variant and name; means in the metric's unit.
