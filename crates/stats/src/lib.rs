@@ -7,10 +7,13 @@
 //! the canary is acceptable, so that reaching 1/α has probability at most α, at any look, ever
 //! (Ville's inequality). `limit`, `relative`, `mean` and `mean_limit` turn one block of counts into e-values for
 //! a grid of effects; `onset` accumulates them; `test` does both for one question; `decision` weighs the questions.
+//!
+//! Real failures come in clusters: `discount` says what that does to evidence.
 
 pub mod base;
 pub mod binomial;
 pub mod decision;
+pub mod discount;
 pub mod gamma;
 pub mod grid;
 pub mod latency;

@@ -1,9 +1,11 @@
 //! One question about a mean against stable's, look by look: as `test`, for sums of values in [0, 1].
 //!
 //! Blocks close by the same rule; bets are sized by predictions from past blocks of each arm, stable's where the
-//! canary has none yet.
+//! canary has none yet. A block enters discounted by the φ of its opening, as in `test`; φ is that of a `Dispersion` of
+//! `Group::values` (not measured).
 
 use crate::base::{self, BaseMean};
+use crate::discount::{self, discounted};
 use crate::grid::{MEAN_EFFECTS, log_mean_exp};
 use crate::mean::{self, Moments, Worse};
 use crate::numbers::{Numbers, flag};
@@ -29,6 +31,8 @@ pub struct MeanAsk {
 pub struct MeanComparison {
     pending_t: Moments,
     pending_c: Moments,
+    /// φ of the pending block's opening.
+    phi: f64,
     age_seconds: f64,
     phase_began: bool,
     base_t: BaseMean,
@@ -38,8 +42,27 @@ pub struct MeanComparison {
 }
 
 impl MeanComparison {
-    /// Takes in a look's sums of canary and stable; `seconds` since the look before. Returns whether a block was closed.
+    /// Takes in a look's sums of canary and stable; `seconds` since the look before. Returns whether a block was
+    /// closed.
     pub fn look(&mut self, ask: &MeanAsk, t: Moments, c: Moments, seconds: f64, phase_began: bool) -> bool {
+        self.look_at(ask, t, c, seconds, phase_began, 1.0)
+    }
+
+    /// As [`MeanComparison::look`], at the discount `phi` in force (≥ 1, from earlier looks only); a block keeps the
+    /// one it opened with.
+    pub fn look_at(
+        &mut self,
+        ask: &MeanAsk,
+        t: Moments,
+        c: Moments,
+        seconds: f64,
+        phase_began: bool,
+        phi: f64,
+    ) -> bool {
+        let is_open = self.pending_t.n > 0.0 || self.pending_c.n > 0.0;
+        if !is_open {
+            self.phi = discount::sound(phi);
+        }
         self.pending_t.add(t);
         self.pending_c.add(c);
         self.age_seconds += seconds.max(0.0);
@@ -51,7 +74,7 @@ impl MeanComparison {
         let past_c = self.base_c.prediction();
         let past_t = if self.base_t.sums.n > 0.0 { self.base_t.prediction() } else { past_c };
         let harm = mean::log_worse(t, c, past_t, past_c, ask.margin, ask.worse);
-        self.harm.step(&harm, age, self.phase_began, ask.tau_seconds);
+        self.harm.step(&discounted(harm, self.phi), age, self.phase_began, ask.tau_seconds);
         if self.phase_began {
             self.safe = [0.0; MEAN_EFFECTS];
         }
@@ -61,7 +84,7 @@ impl MeanComparison {
                 Worse::Down => Worse::Up,
             };
             let logs = mean::log_worse(t, c, past_t, past_c, margin, better);
-            self.safe.iter_mut().zip(logs).for_each(|(sum, log)| *sum += log);
+            self.safe.iter_mut().zip(discounted(logs, self.phi)).for_each(|(sum, log)| *sum += log);
         }
         self.base_t.update(t, age, base::MEMORY_SECONDS);
         self.base_c.update(c, age, base::MEMORY_SECONDS);
@@ -114,6 +137,7 @@ impl Numbers for MeanComparison {
         for Moments { n, s1, s2 } in [self.pending_t, self.pending_c, self.base_t.sums, self.base_c.sums] {
             [n, s1, s2].into_iter().for_each(&mut *put);
         }
+        put(self.phi);
         put(self.age_seconds);
         put(flag(self.phase_began));
         self.harm.give(put);
@@ -128,6 +152,7 @@ impl Numbers for MeanComparison {
             pending_c,
             base_t: BaseMean { sums: base_t },
             base_c: BaseMean { sums: base_c },
+            phi: next(),
             age_seconds: next(),
             phase_began: next() != 0.0,
             harm: Onset::take(next),
@@ -161,6 +186,19 @@ mod tests {
         assert!(slow.log_harm() > 100_f64.ln(), "{}", slow.log_harm());
         assert!(same.log_harm() < 0.5 && same.log_safe() > 20_f64.ln(), "{}", same.log_safe());
         assert!(slow.log_safe() < 0.0);
+    }
+
+    #[test]
+    fn a_block_is_discounted_by_the_dispersion_of_its_opening() {
+        let harm = |phi: [f64; 2]| {
+            let mut test = MeanComparison::default();
+            test.seed(values(500.0, 0.1));
+            test.look_at(&ask(), values(3.0, 0.3), values(30.0, 0.1), 1.0, true, phi[0]);
+            test.look_at(&ask(), values(30.0, 0.3), values(300.0, 0.1), 1.0, false, phi[1]);
+            test.log_harm()
+        };
+        assert_eq!(harm([4.0, 1.0]), harm([4.0, 9.0]));
+        assert!(harm([4.0, 1.0]) < harm([1.0, 4.0]));
     }
 
     #[test]

@@ -15,6 +15,10 @@ pub(crate) enum Bug {
     OpenBlock,
     /// The additive margin is forgotten.
     DeltaForgotten,
+    /// φ is read when a block closes: it knows the block's own data.
+    PhiAtClose,
+    /// Failures that don't count are no requests either.
+    UncountedDropped,
 }
 
 #[cfg(test)]
