@@ -8,14 +8,18 @@
 //! (Ville's inequality). `limit`, `relative`, `mean` and `mean_limit` turn one block of counts into e-values for
 //! a grid of effects; `onset` accumulates them; `test` does both for one question; `decision` weighs the questions.
 //!
-//! Real failures come in clusters: `discount` says what that does to evidence.
+//! Real failures come in clusters. `clustering` measures how much on stable's own sources (`groups`) and `discount`
+//! says what that does to evidence.
 
 pub mod base;
 pub mod binomial;
+pub mod clustering;
 pub mod decision;
 pub mod discount;
+pub mod dispersion;
 pub mod gamma;
 pub mod grid;
+pub mod groups;
 pub mod latency;
 pub mod limit;
 pub mod mean;
@@ -23,6 +27,7 @@ pub mod mean_limit;
 pub mod mean_test;
 pub mod numbers;
 pub mod onset;
+pub mod placebo;
 mod plant;
 pub mod power;
 pub mod relative;

@@ -17,6 +17,8 @@ pub(crate) enum Bug {
     DeltaForgotten,
     /// φ is read when a block closes: it knows the block's own data.
     PhiAtClose,
+    /// No healthy source is ever put to the test.
+    NoPlacebo,
     /// Failures that don't count are no requests either.
     UncountedDropped,
 }
