@@ -9,8 +9,9 @@
 //! a grid of effects; `onset` accumulates them; `test` does both for one question; `decision` weighs the questions.
 //!
 //! Real failures come in clusters. `clustering` measures how much on stable's own sources (`groups`) and `discount`
-//! says what that does to evidence.
+//! says what that does to evidence; `runs` and `balance` say which canary failures count.
 
+pub mod balance;
 pub mod base;
 pub mod binomial;
 pub mod clustering;
@@ -31,6 +32,7 @@ pub mod placebo;
 mod plant;
 pub mod power;
 pub mod relative;
+pub mod runs;
 pub mod sequence;
 pub mod srm;
 pub mod test;
