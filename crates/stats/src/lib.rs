@@ -9,10 +9,11 @@
 //! a grid of effects; `onset` accumulates them; `test` does both for one question; `decision` weighs the questions.
 //!
 //! Real failures come in clusters. `clustering` measures how much on stable's own sources (`groups`) and `discount`
-//! says what that does to evidence; `runs` and `balance` say which canary failures count.
+//! says what that does to evidence; `runs` and `balance` say which canary failures count; `batch` asks in batches.
 
 pub mod balance;
 pub mod base;
+pub mod batch;
 pub mod binomial;
 pub mod clustering;
 pub mod decision;
