@@ -126,8 +126,49 @@ pub fn decide(
     Decided { log_total, outcome, action, lead }
 }
 
+/// Whether the canary's failures are concentrated in a source or a key: counting them all would roll back, counting
+/// what may be counted does not. A sick node and a sick version look the same then, and a person must tell.
+///
+/// Both are decisions of the same look: `counted` of what decides, `all` of [`crate::raw::Raw::log_all_failures`].
+pub fn is_concentrated(counted: &Decided, all: &Decided) -> bool {
+    all.outcome == Outcome::Degraded && counted.outcome != Outcome::Degraded
+}
+
+/// The decision where failures may be concentrated: `counted`, unless they are; then hold, or what counting all of
+/// them says (where a person chose that a sick node is reason enough).
+pub fn with_concentrated(counted: Decided, all: Decided, hold: bool) -> Decided {
+    match (is_concentrated(&counted, &all), hold) {
+        (false, _) => counted,
+        (true, true) => Decided { outcome: Outcome::Inconclusive, action: Action::Hold, ..all },
+        (true, false) => all,
+    }
+}
+
 /// Every gating question is shown; a plan that gates nothing shows nothing.
 fn gates_open(questions: &[Evidence], beta: f64) -> bool {
     let mut gates = questions.iter().filter_map(|q| q.log_safe).peekable();
     gates.peek().is_some() && gates.all(|log| log >= -beta.ln())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn decided(log_harm: f64) -> Decided {
+        let question = Evidence { weight: 1.0, log_harm, log_safe: None, requests: 100.0, bad_events: 50.0 };
+        let time = PhaseTime { passed: 10.0, min: 60.0, max: 600.0 };
+        decide(&[question], 0.0, time, Levels { alpha: 0.01, beta: 0.05, alpha_srm: 0.001 }, false)
+    }
+
+    #[test]
+    fn concentrated_failures_hold_unless_a_person_chose_otherwise() {
+        let (quiet, loud) = (decided(1.0), decided(30.0));
+        assert!(is_concentrated(&quiet, &loud));
+        assert!(!is_concentrated(&loud, &loud) && !is_concentrated(&quiet, &quiet));
+        assert_eq!(with_concentrated(quiet, loud, true).action, Action::Hold);
+        assert_eq!(with_concentrated(quiet, loud, true).lead, Lead::Question(0));
+        assert_eq!(with_concentrated(quiet, loud, false).action, Action::Rollback);
+        assert_eq!(with_concentrated(quiet, quiet, true), quiet);
+        assert_eq!(with_concentrated(loud, loud, true), loud);
+    }
 }

@@ -9,7 +9,8 @@
 //! a grid of effects; `onset` accumulates them; `test` does both for one question; `decision` weighs the questions.
 //!
 //! Real failures come in clusters. `clustering` measures how much on stable's own sources (`groups`) and `discount`
-//! says what that does to evidence; `runs` and `balance` say which canary failures count; `batch` asks in batches.
+//! says what that does to evidence; `runs` and `balance` say which canary failures count; `batch` asks in batches;
+//! `raw` keeps the rest for people.
 
 pub mod balance;
 pub mod base;
@@ -32,6 +33,7 @@ pub mod onset;
 pub mod placebo;
 mod plant;
 pub mod power;
+pub mod raw;
 pub mod relative;
 pub mod runs;
 pub mod sequence;
