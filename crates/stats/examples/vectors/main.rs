@@ -1,7 +1,7 @@
 //! Compares this crate with reference vectors: `cargo run --release -p fw-stats --example vectors -- FILE.json`.
 //!
-//! Prints the worst error of each section and fails above 1e-9 · max(1, |want|). The file's sections
-//! are those of `tests/vectors/analysis.json`; a section that is not known is a failure, not a skip.
+//! Prints the worst error of each section and fails above 1e-9 · max(1, |want|). The file's sections are those of
+//! `tests/vectors/analysis.json` and `clustering.json`; a section that is not known is a failure, not a skip.
 
 use std::process::ExitCode;
 

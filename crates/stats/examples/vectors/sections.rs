@@ -12,6 +12,9 @@ use serde_json::Value;
 
 use super::Worst;
 
+#[path = "streams.rs"]
+mod streams;
+
 /// Compares every row of a section.
 pub(super) fn compare(name: &str, rows: &Value) -> Worst {
     let row: fn(&Value, &mut Worst) = match name {
@@ -27,6 +30,7 @@ pub(super) fn compare(name: &str, rows: &Value) -> Worst {
         "limit_streams" => limit_stream,
         "latency_streams" => latency_stream,
         "decisions" => decision_row,
+        "overdispersion_streams" => streams::overdispersion_stream,
         _ => |_, worst| worst.error = f64::INFINITY,
     };
     let mut worst = Worst::default();
