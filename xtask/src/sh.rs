@@ -24,6 +24,14 @@ pub(crate) fn root() -> PathBuf {
     here.parent().unwrap_or(here).to_path_buf()
 }
 
+/// Where cargo builds to: `target`, or where `CARGO_TARGET_DIR` says.
+pub(crate) fn target() -> PathBuf {
+    match std::env::var_os("CARGO_TARGET_DIR") {
+        Some(dir) => root().join(dir),
+        None => root().join("target"),
+    }
+}
+
 /// The cargo that started us, so that a `+toolchain` given to it stays in force.
 ///
 /// What it told us about our own package is not handed on: build scripts that read such variables (ring's

@@ -140,6 +140,13 @@ fn id(source: &str) -> u64 {
     (hash >> 11).max(1)
 }
 
+impl Slots {
+    /// Slots that belong to a source, in order.
+    pub fn taken(&self) -> impl Iterator<Item = usize> {
+        self.owner.iter().enumerate().filter(|(_, owner)| **owner != 0).map(|(slot, _)| slot)
+    }
+}
+
 impl Numbers for Slots {
     fn give(&self, put: &mut dyn FnMut(f64)) {
         self.owner.iter().for_each(|owner| put(*owner as f64));

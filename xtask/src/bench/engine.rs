@@ -29,7 +29,7 @@ pub(crate) struct Args {
 /// Builds, measures, prints.
 pub(crate) fn run(args: &Args) -> Result<()> {
     sh::run(sh::cargo().args(["build", "--profile", "dist", "-p", "fw-sim", "--example", "evaluate"]))?;
-    let program = sh::root().join("target/dist/examples/evaluate");
+    let program = sh::target().join("dist/examples/evaluate");
     let output = Command::new(&program)
         .args([args.rollouts.to_string(), args.seconds.to_string()])
         .output()

@@ -66,7 +66,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 fn build() -> Result<PathBuf> {
     let build = ["build", "--locked", "--profile", "dist", "--package", "fw-cli", "--bin", "fw"];
     sh::run(sh::cargo().args(build))?;
-    Ok(sh::root().join("target/dist/fw"))
+    Ok(sh::target().join("dist/fw"))
 }
 
 fn met(spread: &Spread, goal: f64) -> &'static str {

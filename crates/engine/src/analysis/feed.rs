@@ -6,7 +6,7 @@ use fw_model::{Counts, Histogram, Plan};
 use fw_stats::mean::Moments;
 use fw_stats::relative::Pair;
 
-use crate::rollout::{InFlight, Tally};
+use crate::rollout::{Delta, InFlight, Tally};
 
 /// Shortest time over which an onset is expected, seconds: a plan of a few seconds is a demonstration.
 const TAU_MIN_SECONDS: f64 = 300.0;
@@ -15,6 +15,8 @@ const TAU_MIN_SECONDS: f64 = 300.0;
 pub(crate) struct Feed<'a> {
     /// What is rolled out.
     pub(crate) plan: &'a Plan,
+    /// New counts of the present split, source by source.
+    pub(crate) deltas: &'a [&'a Delta],
     /// New counts of the present split.
     pub(crate) fresh: &'a Tally,
     /// New counts of earlier splits of this rollout: only metrics with a window still take them.

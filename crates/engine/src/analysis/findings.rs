@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use fw_model::Plan;
-use fw_model::plan::MetricKind;
+use fw_model::plan::{Clustering, MetricKind};
 use fw_stats::decision::Evidence;
 use fw_stats::mean::Moments;
 use fw_stats::relative::Pair;
@@ -33,11 +33,22 @@ pub(super) struct Known {
     stable: Arm,
     name: Cow<'static, str>,
     said: Said,
+    phi: f64,
 }
 
 /// Every test of the plan, as it stands.
 pub(super) fn known(plan: &Plan, rollout: &Rollout) -> Vec<Known> {
-    tests::asked(plan).map(|(test, weight)| one(plan, rollout, test, weight)).collect()
+    let discounts = plan.analysis.clustering == Clustering::Discount;
+    let phi = |test| match test {
+        Test::Errors | Test::ErrorLimit if discounts => rollout.analysis.clusters.phi().value,
+        Test::ClientErrors if discounts => rollout.analysis.clusters.client_errors.phi().value,
+        Test::Apdex if discounts => rollout.analysis.clusters.apdex.phi().value,
+        Test::Mean if discounts => rollout.analysis.clusters.mean.phi().0,
+        Test::Latency(place) if discounts => rollout.analysis.clusters.latency[place].phi().value,
+        _ => 1.0,
+    };
+    let known = |(test, weight)| Known { phi: phi(test), ..one(plan, rollout, test, weight) };
+    tests::asked(plan).map(known).collect()
 }
 
 fn one(plan: &Plan, rollout: &Rollout, test: Test, weight: f64) -> Known {
@@ -70,6 +81,7 @@ impl Known {
             stable,
             name,
             said: Said::NoLimit,
+            phi: 1.0,
         }
     }
 
@@ -135,6 +147,7 @@ impl Known {
             limit: self.limit,
             said: self.said,
             odds,
+            phi: self.phi,
             weight: self.weight,
             log_evidence: self.log_harm,
             canary: self.canary,

@@ -71,7 +71,7 @@ fn satisfaction_bounds(counts: &Counts, alpha: f64) -> (f64, f64) {
 /// Health shown to be below the trigger: even its upper bound is. It enters the shared wealth as a bet that pays
 /// 1/α at once when that happens, which under an acceptable canary has probability at most its part of α.
 pub(super) fn known(plan: &Plan, rollout: &Rollout, weight: f64) -> Known {
-    let counts = sample::with_overdue(rollout);
+    let counts = sample::counting(rollout);
     let limit = plan.triggers.health.unwrap_or(0.0);
     let value = health_of(&counts).map(|h| h.score);
     // The upper bound is never below the score, so a score above the limit needs no bound to say so.
@@ -88,7 +88,7 @@ pub(super) fn known(plan: &Plan, rollout: &Rollout, weight: f64) -> Known {
 /// Whether the score is suspiciously low: by the same bound at √α.
 pub(super) fn warns(known: &Known, plan: &Plan, rollout: &Rollout) -> bool {
     let Some(limit) = plan.triggers.health.filter(|_| known.test == Test::Health) else { return false };
-    let counts = sample::with_overdue(rollout);
+    let counts = sample::counting(rollout);
     let suspect =
         counts.requests >= REQUESTS_MIN && health_of(&counts).is_some_and(|health| health.score < limit);
     let level = level(plan.analysis.alpha.sqrt(), known.weight, rollout);

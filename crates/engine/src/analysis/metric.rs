@@ -29,7 +29,7 @@ pub(crate) fn look(metric: &mut Metric, spec: &MetricSpec, feed: &Feed<'_>, bega
             metric.rate.look(&rate_ask(spec, feed.tau_seconds), counts, feed.seconds, began, None);
         }
         MetricKind::Amount { .. } => {
-            metric.mean.look(&mean_ask(spec, feed.tau_seconds), t, c, feed.seconds, began);
+            metric.mean.look(&mean_ask(spec, feed.tau_seconds), (t, c), (feed.seconds, began), 1.0);
         }
     }
 }

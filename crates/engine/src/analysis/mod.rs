@@ -4,6 +4,7 @@
 //! over one shared wealth (`fw_stats`), so they hold at every look: whatever is rolled back by itself in an attempt
 //! is rolled back falsely with probability at most α. What is decided about a judgement is not here.
 
+mod clusters;
 mod feed;
 pub(crate) mod findings;
 mod health;
@@ -104,6 +105,8 @@ pub struct Finding {
     pub said: Said,
     /// ln of the evidence to be shown with it and of what is needed; none where it says so itself.
     pub odds: Option<(f64, f64)>,
+    /// How clustered stable's failures of this kind are: its evidence is discounted by that; 1 where it is not.
+    pub phi: f64,
     /// Its part of the shared wealth, 0 to 1.
     pub weight: f64,
     /// ln of its own evidence: its part of the rollout's is that plus ln of the weight.
@@ -132,10 +135,20 @@ pub struct Question {
 impl Finding {
     /// In words with counts and evidence.
     pub fn text(&self) -> String {
+        let discount = if self.phi > fw_stats::clustering::PHI_WORTH_SHOWING {
+            format!(" (discounted {:.1}x: stable's own failures come in clusters)", self.phi)
+        } else {
+            String::new()
+        };
         match self.odds {
             None => self.said.to_string(),
             Some((log, needed)) => {
-                format!("{}; evidence {}, limit {}", self.said, words::ratio(log), words::ratio(needed))
+                format!(
+                    "{}; evidence {}{discount}, limit {}",
+                    self.said,
+                    words::ratio(log),
+                    words::ratio(needed)
+                )
             }
         }
     }
@@ -163,6 +176,8 @@ pub struct Judgement {
     pub shared_breach: bool,
     /// Why the split can't be trusted, if it can't.
     pub split_alarm: Option<String>,
+    /// Where the canary's failures come from, when only counting those of one instance or key in full would roll back.
+    pub concentrated: Option<String>,
     /// ln of the shared evidence against the canary.
     pub log_total: f64,
     /// ln of the evidence that rolls back: 1/α.
@@ -215,6 +230,7 @@ pub fn judge(rollout: &Rollout) -> Judgement {
     };
     let shared_breach = shown && !worse && lead.is_some_and(|place| is_breach(&known[place]));
     let mean_over = findings::mean_is_over(plan, rollout);
+    let concentrated = concentrated(rollout, &evidence, &known, &decided, (time, levels));
     let split_alarm = split.is_alarm().then(|| words::split(&split));
     let findings: Vec<Finding> = known
         .into_iter()
@@ -228,7 +244,9 @@ pub fn judge(rollout: &Rollout) -> Judgement {
         .collect();
     let questions = rollout.phase().map_or(vec![], |phase| questions::all(plan, phase, rollout));
     let answered = !questions.is_empty() && questions.iter().all(|q| q.answered);
-    let quiet = findings.iter().all(|f| f.strength == Strength::Quiet) && split_alarm.is_none();
+    let quiet = findings.iter().all(|f| f.strength == Strength::Quiet)
+        && split_alarm.is_none()
+        && concentrated.is_none();
     let verdict = match () {
         () if findings.iter().any(|f| f.strength == Strength::Shown) => Verdict::Degraded,
         () if quiet && answered => Verdict::Healthy,
@@ -242,10 +260,39 @@ pub fn judge(rollout: &Rollout) -> Judgement {
         stable_over_limit: over[0],
         shared_breach,
         split_alarm,
+        concentrated,
         log_total: decided.log_total,
         log_needed,
         anytime_p,
     }
+}
+
+/// In words, when all failures together would roll back and those that count don't.
+fn concentrated(
+    rollout: &Rollout,
+    evidence: &[Evidence],
+    known: &[findings::Known],
+    counted: &decision::Decided,
+    (time, levels): (PhaseTime, Levels),
+) -> Option<String> {
+    let clusters = &rollout.analysis.clusters;
+    if !clusters.holds_back() {
+        return None;
+    }
+    let all: Vec<Evidence> = evidence
+        .iter()
+        .zip(known)
+        .map(|(evidence, known)| {
+            let log_harm = match known.test {
+                Test::Errors => clusters.errors_raw.log_all_failures(),
+                Test::ErrorLimit => clusters.limit_raw.log_all_failures(),
+                _ => evidence.log_harm,
+            };
+            Evidence { log_harm, ..*evidence }
+        })
+        .collect();
+    let all = decision::decide(&all, rollout.analysis.ratio.log_evidence(), time, levels, false);
+    decision::is_concentrated(counted, &all).then(|| clusters.words())
 }
 
 fn strongest(known: &[findings::Known]) -> Option<usize> {

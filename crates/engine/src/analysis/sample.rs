@@ -26,6 +26,20 @@ pub(super) fn with_overdue(rollout: &Rollout) -> Cow<'_, Counts> {
     Cow::Owned(counts)
 }
 
+/// As [`with_overdue`], without the canary's failures that don't count as evidence of harm.
+pub(super) fn counting(rollout: &Rollout) -> Cow<'_, Counts> {
+    let counts = with_overdue(rollout);
+    let held_back = rollout.analysis.clusters.held_back as u64;
+    if held_back == 0 {
+        return counts;
+    }
+    let mut counts = counts.into_owned();
+    let held_back = held_back.min(counts.errors);
+    counts.errors -= held_back;
+    counts.apdex.satisfied = counts.apdex.satisfied.saturating_add(held_back);
+    Cow::Owned(counts)
+}
+
 /// Ages whose whole bucket lies above the target.
 fn overdue(ages: &Histogram, target_ms: f64) -> Histogram {
     let mut late = Histogram::default();

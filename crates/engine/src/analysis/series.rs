@@ -3,15 +3,19 @@
 //! One type for each kind of question; which questions there are, and with which margins, is in `tests`.
 
 use fw_model::Histogram;
+use fw_stats::clustering::Clustering;
+use fw_stats::discount::discounted;
 use fw_stats::grid::MEAN_EFFECTS;
+use fw_stats::groups::Groups;
 use fw_stats::limit::{self, Sums};
 use fw_stats::mean::Moments;
 use fw_stats::mean_limit;
 use fw_stats::mean_test::{MeanAsk, MeanComparison};
 use fw_stats::numbers::Numbers;
 use fw_stats::onset::Onset;
+use fw_stats::raw::Raw;
 use fw_stats::relative::Pair;
-use fw_stats::test::{Ask, Comparison};
+use fw_stats::test::{Ask, Closed, Comparison, Look};
 
 use super::feed;
 use super::past::{Edge, above};
@@ -43,6 +47,26 @@ impl Versus {
         self.test.look_at(ask, counts, seconds, began, predicted);
     }
 
+    /// As [`Self::look_among`], with nothing discounted.
+    pub(crate) fn look_at_face_value(&mut self, ask: &Ask, look: &Look) -> Option<Closed> {
+        self.seen.add(look.counts);
+        self.visit.add(look.counts);
+        self.test.take_in(ask, look, 1.0)
+    }
+
+    /// As [`Self::look`], discounted by what `clustering` knows, which then learns from `groups`.
+    pub(crate) fn look_among(
+        &mut self,
+        ask: &Ask,
+        look: &Look,
+        clustering: &mut Clustering,
+        groups: &Groups,
+    ) -> Option<Closed> {
+        self.seen.add(look.counts);
+        self.visit.add(look.counts);
+        clustering.look(&mut self.test, ask, look, groups)
+    }
+
     pub(crate) fn enter_phase(&mut self) {
         self.test.restart_safe();
         self.visit = Pair::default();
@@ -65,6 +89,30 @@ pub(crate) struct Slower {
 }
 
 impl Slower {
+    /// As [`Self::look`], discounted for clusters of slow requests.
+    pub(crate) fn look_among(
+        &mut self,
+        ask: &Ask,
+        edge: Edge,
+        times: [&Histogram; 2],
+        ages: [&Histogram; 2],
+        clock: (f64, bool),
+        among: (&mut Clustering, &Groups),
+    ) {
+        let (n_t, s_t) = arm(times[0], ages[0], edge.canary, &mut self.ahead[0]);
+        let (n_c, s_c) = arm(times[1], ages[1], edge.stable, &mut self.ahead[1]);
+        self.threshold_ms = edge.canary_ms();
+        let look = Look {
+            counts: Pair { n_t, s_t, n_c, s_c },
+            counted: s_t,
+            seconds: clock.0,
+            phase_began: clock.1,
+            predicted: Some(edge.base),
+            ..Look::default()
+        };
+        self.versus.look_among(ask, &look, among.0, among.1);
+    }
+
     /// Takes in response times of canary and stable and the ages of requests under way.
     pub(crate) fn look(
         &mut self,
@@ -101,12 +149,18 @@ pub(crate) struct MeanVersus {
 }
 
 impl MeanVersus {
-    pub(crate) fn look(&mut self, ask: &MeanAsk, t: Moments, c: Moments, seconds: f64, began: bool) {
+    pub(crate) fn look(
+        &mut self,
+        ask: &MeanAsk,
+        (t, c): (Moments, Moments),
+        (seconds, began): (f64, bool),
+        phi: f64,
+    ) {
         for sums in [&mut self.seen, &mut self.visit] {
             sums[0].add(t);
             sums[1].add(c);
         }
-        self.test.look(ask, t, c, seconds, began);
+        self.test.look_at(ask, t, c, seconds, began, phi);
     }
 
     pub(crate) fn enter_phase(&mut self) {
@@ -130,13 +184,27 @@ pub(crate) struct Limit {
 }
 
 impl Limit {
-    /// `limit` as a fraction.
-    pub(crate) fn look(&mut self, limit: f64, counts: Pair, seconds: f64, began: bool, tau_seconds: f64) {
+    /// `limit` as a fraction; `counted` of the canary's failures count, and evidence is divided by `phi`. `raw` takes
+    /// in the same with all failures.
+    pub(crate) fn look(
+        &mut self,
+        limit: f64,
+        counts: Pair,
+        counted: f64,
+        phi: f64,
+        clock: (f64, bool, f64),
+        raw: &mut Raw,
+    ) {
         self.seen.add(counts);
         let limit = limit.max(LIMIT_ROOM);
+        let (seconds, began, tau_seconds) = clock;
         let Pair { n_t, s_t, n_c, s_c } = counts;
-        self.canary.step(&limit::log_harm(Sums { n: n_t, s: s_t }, limit), seconds, began, tau_seconds);
-        self.stable.step(&limit::log_harm(Sums { n: n_c, s: s_c }, limit), seconds, began, tau_seconds);
+        let counting = limit::log_harm(Sums { n: n_t, s: counted.min(s_t) }, limit);
+        let all = limit::log_harm(Sums { n: n_t, s: s_t }, limit);
+        let of_stable = limit::log_harm(Sums { n: n_c, s: s_c }, limit);
+        self.canary.step(&discounted(counting, phi), seconds, began, tau_seconds);
+        self.stable.step(&discounted(of_stable, phi), seconds, began, tau_seconds);
+        raw.step(&all, phi, seconds, began, tau_seconds);
     }
 }
 

@@ -5,10 +5,14 @@
 
 use std::time::Duration;
 
+use fw_model::plan::Clustering as Mode;
 use fw_model::{Counts, Plan};
 use fw_stats::mean::Moments;
 use fw_stats::numbers::{Numbers, listed, unlisted};
+use fw_stats::relative::Pair;
+use fw_stats::test::Look;
 
+use super::clusters::{Clusters, Sources};
 use super::feed::{self, Feed};
 use super::past::Past;
 use super::ratio::Ratio;
@@ -37,6 +41,8 @@ pub struct State {
     pub(crate) past: Past,
     pub(crate) ratio: Ratio,
     pub(crate) phase: PhaseMemory,
+    /// Boxed: it is by far the largest, and a state is moved about.
+    pub(crate) clusters: Box<Clusters>,
 }
 
 /// What is kept of the phase and of the rollout beside the tests.
@@ -94,8 +100,12 @@ impl State {
     pub(crate) fn absorb(&mut self, feed: &Feed<'_>, limit: Option<f64>, planes: usize) {
         self.in_flight = feed.in_flight.clone();
         let limits_begin = std::mem::take(&mut self.phase.limits_begin);
+        let sources = self.clusters.sources(feed.plan, feed.deltas, feed.seconds, limits_begin);
         if let Some(limit) = limit {
-            self.limit.look(limit / 100.0, feed.errors(), feed.seconds, limits_begin, feed.tau_seconds);
+            let phi = if discounts(feed.plan) { self.clusters.phi().value } else { 1.0 };
+            let clock = (feed.seconds, limits_begin, feed.tau_seconds);
+            let raw = &mut self.clusters.limit_raw;
+            self.limit.look(limit / 100.0, feed.errors(), sources.counted, phi, clock, raw);
         }
         if let Some(limit_ms) = feed.plan.triggers.response_time {
             let times = [&feed.fresh.canary.duration, &feed.fresh.stable.duration];
@@ -106,7 +116,7 @@ impl State {
         // At 100 % there is no control: what was compared is frozen.
         if feed.share > 0.0 && feed.share < 1.0 {
             if self.phase.since_split.as_secs_f64() >= feed.warm_up_seconds {
-                self.compare(feed, planes);
+                self.compare(feed, &sources, planes);
             }
             self.past.update(&feed.fresh.stable.duration.histogram, feed.seconds);
         }
@@ -124,13 +134,11 @@ impl State {
         brings.then_some(whole.as_secs_f64())
     }
 
-    fn compare(&mut self, feed: &Feed<'_>, planes: usize) {
+    fn compare(&mut self, feed: &Feed<'_>, sources: &Sources<'_>, planes: usize) {
         let began = std::mem::take(&mut self.phase.comparisons_begin);
-        let (seconds, tau) = (feed.seconds, feed.tau_seconds);
-        self.errors.look(&tests::errors(tau), feed.errors(), seconds, began, None);
-        self.client_errors.look(&tests::client_errors(tau), feed.client_errors(), seconds, began, None);
-        self.apdex.look(&tests::apdex(tau), feed.dissatisfied(), seconds, began, None);
-        self.compare_times(feed, began);
+        self.compare_errors(feed, sources, began);
+        self.compare_other_rates(feed, sources, began);
+        self.compare_times(feed, sources, began);
         for (state, spec) in self.metrics.iter_mut().zip(&feed.plan.metrics) {
             if tests::is_judged(spec) {
                 metric::look(state, spec, feed, began);
@@ -139,14 +147,67 @@ impl State {
         self.ratio.look(feed, planes);
     }
 
-    fn compare_times(&mut self, feed: &Feed<'_>, began: bool) {
+    fn compare_errors(&mut self, feed: &Feed<'_>, sources: &Sources<'_>, began: bool) {
+        let ask = tests::errors(feed.tau_seconds);
+        let look = Look {
+            counts: feed.errors(),
+            counted: sources.counted,
+            seconds: feed.seconds,
+            phase_began: began,
+            ..Look::default()
+        };
+        let clusters = &mut *self.clusters;
+        let closed = if discounts(feed.plan) {
+            self.errors.look_among(&ask, &look, &mut clusters.errors, &sources.errors)
+        } else {
+            self.errors.look_at_face_value(&ask, &look)
+        };
+        if let Some(block) = closed {
+            clusters.errors_raw.take_in(&ask, &block);
+        }
+    }
+
+    fn compare_other_rates(&mut self, feed: &Feed<'_>, sources: &Sources<'_>, began: bool) {
+        let tau = feed.tau_seconds;
+        let (client_errors, apdex) = (feed.client_errors(), feed.dissatisfied());
+        let look = |counts: Pair, counted: f64| Look {
+            counts,
+            counted,
+            seconds: feed.seconds,
+            phase_began: began,
+            ..Look::default()
+        };
+        // A failure that does not count as one is no dissatisfaction either.
+        let content = (apdex.s_t - sources.held_back).max(0.0);
+        let (client_errors, apdex) = (look(client_errors, client_errors.s_t), look(apdex, content));
+        let clusters = &mut *self.clusters;
+        let (of_4xx, of_apdex) = (tests::client_errors(tau), tests::apdex(tau));
+        if discounts(feed.plan) {
+            let groups = sources.client_errors();
+            self.client_errors.look_among(&of_4xx, &client_errors, &mut clusters.client_errors, &groups);
+            self.apdex.look_among(&of_apdex, &apdex, &mut clusters.apdex, &sources.dissatisfied());
+        } else {
+            self.client_errors.look_at_face_value(&of_4xx, &client_errors);
+            self.apdex.look_at_face_value(&of_apdex, &apdex);
+        }
+    }
+
+    fn compare_times(&mut self, feed: &Feed<'_>, sources: &Sources<'_>, began: bool) {
         let Tally { canary, stable } = feed.fresh;
         let times = [&canary.duration.histogram, &stable.duration.histogram];
         let ages = [&feed.in_flight.canary, &feed.in_flight.stable];
         let (seconds, tau, floor) = (feed.seconds, feed.tau_seconds, feed.plan.analysis.latency_floor_ms);
-        for (slower, (quantile, _)) in self.latency.iter_mut().zip(tests::QUANTILES) {
-            if let Some(edge) = self.past.edge(quantile, tests::LATENCY_MARGIN, floor) {
-                slower.look(&tests::latency(tau), edge, times, ages, seconds, began);
+        let clusters = self.clusters.latency.iter_mut();
+        for ((slower, clustering), (quantile, _)) in
+            self.latency.iter_mut().zip(clusters).zip(tests::QUANTILES)
+        {
+            let Some(edge) = self.past.edge(quantile, tests::LATENCY_MARGIN, floor) else { continue };
+            let ask = tests::latency(tau);
+            if discounts(feed.plan) {
+                let groups = sources.slow(edge);
+                slower.look_among(&ask, edge, times, ages, (seconds, began), (clustering, &groups));
+            } else {
+                slower.look(&ask, edge, times, ages, seconds, began);
             }
         }
         if let Some(edge) = self.past.edge_below(tests::GATING_QUANTILE, tests::LATENCY_BAD, floor) {
@@ -159,7 +220,12 @@ impl State {
             let t = capped_with_overdue(times[0], ages[0], cap, over_t);
             let c = capped_with_overdue(times[1], ages[1], cap, over_c);
             let margin = tests::mean_margin(floor / cap, self.mean.test.stable_mean());
-            self.mean.look(&tests::mean(tau, margin), t, c, seconds, began);
+            let dispersion = &mut self.clusters.mean;
+            let phi = if discounts(feed.plan) { dispersion.phi().0 } else { 1.0 };
+            self.mean.look(&tests::mean(tau, margin), (t, c), (seconds, began), phi);
+            if discounts(feed.plan) {
+                dispersion.look(&sources.times(cap), seconds);
+            }
         }
     }
 
@@ -188,6 +254,7 @@ impl State {
             metric.mean.enter_phase();
         }
         self.ratio.enter_phase();
+        self.clusters.enter_phase();
         if full && stable.requests > 0 {
             self.phase.bake_limit = tests::bake_limit(stable);
         }
@@ -196,6 +263,7 @@ impl State {
     /// A new attempt: a new promise of α, so harm must be shown anew.
     pub(crate) fn enter_attempt(&mut self) {
         self.limit = Limit::default();
+        self.clusters.enter_attempt();
         self.mean_limit = MeanLimit::default();
         for versus in
             [&mut self.errors, &mut self.client_errors, &mut self.apdex, &mut self.latency_safe.versus]
@@ -230,6 +298,7 @@ impl State {
         parts.extend(latency.map(|(slower, (_, name))| (name.to_owned(), listed(slower))));
         let metrics = self.metrics.iter().enumerate();
         parts.extend(metrics.map(|(i, metric)| (format!("metric{i}"), listed(metric))));
+        parts.extend(self.clusters.parts());
         parts
     }
 
@@ -267,6 +336,7 @@ impl State {
             past: Past::from_parts(&list("past")?).ok_or_else(|| wrong("past"))?,
             ratio: Ratio::from_parts(&list("ratio")?).ok_or_else(|| wrong("ratio"))?,
             phase: read("phase", &mut list)?,
+            clusters: Box::new(Clusters::from_parts(|name| list(name).ok()).ok_or_else(|| wrong("sources"))?),
         };
         for i in 0..fw_model::plan::METRICS_MAX {
             let Ok(numbers) = list(&format!("metric{i}")) else { break };
@@ -274,6 +344,11 @@ impl State {
         }
         Ok(state)
     }
+}
+
+/// Whether evidence is discounted for clusters.
+fn discounts(plan: &Plan) -> bool {
+    plan.analysis.clustering == Mode::Discount
 }
 
 fn span(next: &mut dyn FnMut() -> f64) -> Duration {

@@ -1,5 +1,6 @@
 //! The world a generated look sees: a few data planes with their habits, and traffic with its moods.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use fw_model::{Apdex, Counts, Epoch, MetricSums, SourceId, Variant};
@@ -16,6 +17,8 @@ enum Mood {
     FewErrors,
     CanarySlow,
     CanarySluggish,
+    SickInstance,
+    RetryingKey,
     CanaryALittleSlower,
     CanaryMetrics,
     WrongSplit,
@@ -29,7 +32,7 @@ enum Mood {
 }
 
 /// Moods by how often they come; huge counts make every test sum long tails, so they are rare.
-const MOODS: [(u64, Mood); 15] = [
+const MOODS: [(u64, Mood); 17] = [
     (800, Mood::Healthy),
     (70, Mood::CanaryErrors),
     (70, Mood::FewErrors),
@@ -37,6 +40,8 @@ const MOODS: [(u64, Mood); 15] = [
     (70, Mood::CanarySluggish),
     (110, Mood::CanaryALittleSlower),
     (60, Mood::CanaryMetrics),
+    (60, Mood::SickInstance),
+    (30, Mood::RetryingKey),
     (30, Mood::WrongSplit),
     (30, Mood::CanaryClientErrors),
     (40, Mood::Hang),
@@ -163,6 +168,9 @@ impl World {
         for variant in Variant::ALL {
             let mut counts = self.counts(rng, variant);
             counts.units = self.units(rollout, variant);
+            if matches!(self.mood, Mood::RetryingKey) && variant == Variant::Canary {
+                counts.repeat_errors = counts.errors.saturating_sub(1);
+            }
             self.measure(&mut counts, variant);
             let epoch = match rng.below(40) {
                 0 => Epoch(rollout.epoch.0.saturating_sub(1)),
@@ -174,9 +182,16 @@ impl World {
                 Variant::Canary => rollout.canary.units() > 0,
                 Variant::Stable => !rollout.is_full() || rng.chance(5.0),
             };
-            if shown && counts.requests > 0 {
-                deltas.push(Delta { epoch, variant, instance: "10.0.0.7:8082".into(), counts });
+            if !shown || counts.requests == 0 {
+                continue;
             }
+            // The canary runs on two instances; in one mood only one of them fails.
+            if variant == Variant::Canary {
+                let errors = if matches!(self.mood, Mood::SickInstance) { 0 } else { counts.errors };
+                let counts = Counts { errors, units: 0, metrics: BTreeMap::new(), ..counts.clone() };
+                deltas.push(Delta { epoch, variant, instance: "10.0.0.8:8082".into(), counts });
+            }
+            deltas.push(Delta { epoch, variant, instance: "10.0.0.7:8082".into(), counts });
         }
         deltas
     }
@@ -212,7 +227,7 @@ impl World {
         let canary = variant == Variant::Canary;
         let many = rng.pick(&[20, 100, 400, 1500]);
         let (requests, errors, ms, client_errors) = match self.mood {
-            Mood::CanaryErrors if canary => (many, 30.0, 60.0, 0.0),
+            Mood::CanaryErrors | Mood::SickInstance | Mood::RetryingKey if canary => (many, 30.0, 60.0, 0.0),
             Mood::FewErrors if canary => (many, 0.8, 60.0, 0.0),
             Mood::CanarySlow if canary => (many, 0.0, 2500.0, 0.0),
             Mood::CanarySluggish if canary => (many, 0.0, 700.0, 0.0),
@@ -225,6 +240,8 @@ impl World {
             Mood::NoTraffic => (0, 0.0, 0.0, 0.0),
             Mood::Healthy
             | Mood::CanaryErrors
+            | Mood::SickInstance
+            | Mood::RetryingKey
             | Mood::FewErrors
             | Mood::CanarySlow
             | Mood::CanarySluggish

@@ -61,7 +61,18 @@ pub(super) fn alerts(rollout: &Rollout, judgement: &Judgement) -> Vec<Alert> {
         limit: f.limit,
         text: f.text(),
     };
-    judgement.findings.iter().filter(due).map(alert).collect()
+    let concentrated = judgement.concentrated.as_ref().map(|why| {
+        let seen = &rollout.tally.canary;
+        let errors = 100.0 * seen.errors as f64 / seen.requests.max(1) as f64;
+        let limit = judgement.findings.iter().find(|f| f.trigger == Trigger::ErrorsVsStable);
+        Alert {
+            trigger: Trigger::ErrorsVsStable,
+            value: errors,
+            limit: limit.map_or(0.0, |f| f.limit),
+            text: why.clone(),
+        }
+    });
+    judgement.findings.iter().filter(due).map(alert).chain(concentrated).collect()
 }
 
 /// The canary is shown to be worse and stable is over its limit too.
@@ -233,6 +244,9 @@ fn blocked(rollout: &Rollout, judgement: &Judgement, planes: &Planes, now: Times
     }
     if let Some(why) = &judgement.split_alarm {
         reasons.push(Reason::new(WaitingKind::Srm, why.clone()));
+    }
+    if let Some(why) = &judgement.concentrated {
+        reasons.push(Reason::new(WaitingKind::Concentrated, why.clone()));
     }
     if let Some(why) = standoff(rollout, judgement) {
         reasons.push(Reason::new(WaitingKind::Evidence, why));

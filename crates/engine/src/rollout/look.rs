@@ -7,7 +7,7 @@ use fw_model::{Timestamp, Variant};
 use super::decide::{self, Decision};
 use super::moves::Draft;
 use super::sources::{self, Planes, Stand};
-use super::{Look, Notice, Rollout, Status, Tally, Transition};
+use super::{Delta, Look, Notice, Rollout, Status, Tally, Transition};
 use crate::analysis;
 use crate::plant::{self, Bug};
 
@@ -35,6 +35,7 @@ pub(super) fn look(rollout: &Rollout, seen: &Look, now: Timestamp) -> Transition
 pub(crate) fn absorb(next: &mut Rollout, seen: &Look, planes: &Planes) -> bool {
     let (mut fresh, mut late) = (Tally::default(), Tally::default());
     let mut material = false;
+    let present: Vec<&Delta> = seen.deltas.iter().filter(|d| d.epoch == next.epoch).collect();
     for delta in seen.deltas.iter().filter(|d| d.epoch >= next.first_epoch && d.epoch <= next.epoch) {
         material = true;
         if delta.variant == Variant::Canary {
@@ -62,18 +63,26 @@ pub(crate) fn absorb(next: &mut Rollout, seen: &Look, planes: &Planes) -> bool {
         next.watched = next.watched.saturating_add(seen.watched);
     }
     if let Some(seconds) = next.analysis.time(seen.watched, material, runs) {
-        test(next, seen, seconds, &fresh, &late, planes);
+        test(next, seen, seconds, (&fresh, &late), &present, planes);
     }
     material
 }
 
 /// Lets every test take in what a look added.
-fn test(next: &mut Rollout, seen: &Look, seconds: f64, fresh: &Tally, late: &Tally, planes: &Planes) {
+fn test(
+    next: &mut Rollout,
+    seen: &Look,
+    seconds: f64,
+    (fresh, late): (&Tally, &Tally),
+    deltas: &[&Delta],
+    planes: &Planes,
+) {
     let plan = next.plan.clone();
     let limit = analysis::findings::error_limit_percent(next);
     let quarter = next.phase().map_or(Duration::ZERO, |phase| phase.duration / 4);
     let feed = analysis::Feed {
         plan: &plan,
+        deltas,
         fresh,
         late,
         in_flight: &seen.in_flight,

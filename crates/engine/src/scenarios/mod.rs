@@ -7,6 +7,7 @@
 mod advance;
 mod alerts;
 mod clock;
+mod concentrated;
 mod confirm;
 mod guard;
 mod hold;

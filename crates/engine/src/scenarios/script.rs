@@ -47,7 +47,7 @@ struct Teller {
 /// What a look of a line sees.
 struct Seen {
     gap: Duration,
-    deltas: Vec<(Variant, bool, Counts)>,
+    deltas: Vec<(Variant, bool, Counts, &'static str)>,
     in_flight: InFlight,
 }
 
@@ -158,14 +158,14 @@ impl Teller {
         let epoch = self.rollout().epoch;
         let older = Epoch(epoch.0 - 1);
         let canary = 100 * u64::from(self.rollout().canary.units()) / 1000;
-        let delta = |(variant, late, counts): &(Variant, bool, Counts)| {
+        let delta = |(variant, late, counts, instance): &(Variant, bool, Counts, &str)| {
             let mut counts = counts.clone();
-            if counts.units == 0 {
+            if counts.units == 0 && *instance == "i1" {
                 // Keys follow the split, however many requests each version happens to answer.
                 counts.units = if *variant == Variant::Canary { canary } else { 10_000 - canary };
             }
             let epoch = if *late { older } else { epoch };
-            Delta { epoch, variant: *variant, instance: "i1".into(), counts }
+            Delta { epoch, variant: *variant, instance: (*instance).into(), counts }
         };
         let source = |plane: &Plane| SourceSeen {
             id: plane.id.clone(),
@@ -219,9 +219,10 @@ fn seen(words: &[&str]) -> Seen {
             None if word.starts_with('x') => {}
             Some(("until", _)) => {}
             Some(("gap", time)) => seen.gap = seconds(time),
-            Some(("canary", text)) => seen.deltas.push((Variant::Canary, false, counts(text))),
-            Some(("stable", text)) => seen.deltas.push((Variant::Stable, false, counts(text))),
-            Some(("late", text)) => seen.deltas.push((Variant::Canary, true, counts(text))),
+            Some(("canary", text)) => seen.deltas.push((Variant::Canary, false, counts(text), "i1")),
+            Some(("canary2", text)) => seen.deltas.push((Variant::Canary, false, counts(text), "i2")),
+            Some(("stable", text)) => seen.deltas.push((Variant::Stable, false, counts(text), "i1")),
+            Some(("late", text)) => seen.deltas.push((Variant::Canary, true, counts(text), "i1")),
             Some(("hang", text)) => {
                 let (many, ms) = text.split_once('@').unwrap();
                 (0..many.parse().unwrap()).for_each(|_| seen.in_flight.canary.record_ms(ms.parse().unwrap()));
@@ -232,12 +233,13 @@ fn seen(words: &[&str]) -> Seen {
     seen
 }
 
-/// `REQUESTS[/ERRORS][@MS][~4XX][#KEYS]`; 50 ms and as many keys as the split gives it unless said otherwise.
+/// `REQUESTS[/ERRORS[!REPEATS]][@MS][~4XX][#KEYS]`; 50 ms and as many keys as the split gives it unless said otherwise.
 fn counts(text: &str) -> Counts {
     let (text, units) = text.split_once('#').unwrap_or((text, "0"));
     let (text, client_errors) = text.split_once('~').unwrap_or((text, "0"));
     let (text, ms) = text.split_once('@').unwrap_or((text, "50"));
     let (requests, errors) = text.split_once('/').unwrap_or((text, "0"));
+    let (errors, repeats) = errors.split_once('!').unwrap_or((errors, "0"));
     let number = |text: &str| text.parse::<u64>().unwrap_or_else(|_| panic!("{text:?} is no count"));
     let (requests, errors, ms) = (number(requests), number(errors), number(ms) as f64);
     let mut histogram = Histogram::default();
@@ -247,6 +249,7 @@ fn counts(text: &str) -> Counts {
     Counts {
         requests,
         errors,
+        repeat_errors: number(repeats),
         client_errors: number(client_errors),
         units: number(units),
         duration: DurationStats {

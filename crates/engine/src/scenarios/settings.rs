@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use fw_model::plan::{Evidence, OnInconclusive, OnNoSafeTarget, OnSharedBreach, SuccessCriteria};
+use fw_model::plan::{
+    Clustering, Evidence, OnConcentrated, OnInconclusive, OnNoSafeTarget, OnSharedBreach, SuccessCriteria,
+};
 use fw_model::{Percent, Phase, Plan};
 
 /// The plan of the words of a line. Without settings: the defaults of the contract.
@@ -67,6 +69,8 @@ fn set(plan: &mut Plan, name: &str, value: &str) {
         ("inconclusive", "advance") => policy.on_inconclusive = OnInconclusive::Advance,
         ("inconclusive", "rollback") => policy.on_inconclusive = OnInconclusive::Rollback,
         ("shared", "rollback") => policy.shared_breach = OnSharedBreach::Rollback,
+        ("concentrated", "rollback") => policy.on_concentrated = OnConcentrated::Rollback,
+        ("clusters", "ignore") => policy.clustering = Clustering::Ignore,
         ("unsafe", "hold") => policy.no_safe_target = OnNoSafeTarget::Hold,
         _ => panic!("{name}={value} is no setting"),
     }

@@ -72,7 +72,7 @@ fn finding(f: &Finding) -> Value {
     };
     json!({
         "trigger": f.trigger.as_str(), "name": f.name, "strength": strength, "value": f.value, "limit": f.limit,
-        "text": f.text(), "weight": f.weight, "evidence": evidence(f.weight.ln() + f.log_evidence),
+        "text": f.text(), "phi": f.phi, "weight": f.weight, "evidence": evidence(f.weight.ln() + f.log_evidence),
         "canary": arm(&f.canary), "stable": arm(&f.stable),
     })
 }

@@ -156,7 +156,7 @@ impl Ports {
 }
 
 fn fw(ports: &Ports) -> Result<Command> {
-    let path = sh::root().join("target/dist/examples/bench_proxy");
+    let path = sh::target().join("dist/examples/bench_proxy");
     let mut command = machine::command(Place::Measured, &path.to_string_lossy())?;
     let [listen, stable, canary] =
         [ports.h1.to_string(), format!("http://{}", ports.stable), format!("http://{}", ports.canary)];

@@ -66,7 +66,7 @@ pub(super) static ANALYSIS: Section = Section {
                 Choice::now("rollback", "roll back all the same"),
             ]),
             r#""hold""#,
-            "What follows when failures come from one instance or few keys. Read and kept; it has no effect yet.",
+            "What follows when failures come from one instance or few keys.",
         ),
         Key::optional(
             "clustering",
@@ -75,7 +75,7 @@ pub(super) static ANALYSIS: Section = Section {
                 Choice::now("ignore", "take requests as independent"),
             ]),
             r#""discount""#,
-            "Whether evidence is discounted for failures that come in clusters. Read and kept; nothing is discounted yet.",
+            "Whether evidence is discounted for failures that come in clusters.",
         ),
         Key::optional(
             "alpha",

@@ -1,0 +1,286 @@
+//! Failures that come in clusters: how much evidence is discounted for them, and which of the canary's failures count.
+//!
+//! Evidence of a test is divided by φ, how clustered stable's own failures are between its instances in the same
+//! seconds, as it was known when the block opened. Of the canary's failures those that repeat a key's last one, and
+//! those of one instance alone, count no more than a few. Both only lower evidence, so the promise stays as it is.
+//! Questions of health and what people are shown take all failures.
+
+use fw_model::plan::{Clustering as Mode, OnConcentrated};
+use fw_model::{Counts, Histogram, Plan, Variant};
+use fw_stats::balance::Balance;
+use fw_stats::clustering::{Clustering, Phi};
+use fw_stats::dispersion::Dispersion;
+use fw_stats::groups::{GROUPS_MAX, Group, Groups, Slots};
+use fw_stats::numbers::{Numbers, listed, unlisted};
+use fw_stats::raw::Raw;
+use fw_stats::runs;
+
+use super::past::{Edge, above};
+use super::{tests, words};
+use crate::rollout::Delta;
+
+/// Longest name of an instance that is kept, bytes.
+const NAME_BYTES_MAX: usize = 128;
+/// Share of the uncounted failures from which on one instance is named for them.
+const NAMED_SHARE: f64 = 0.5;
+
+/// What is remembered of sources.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Clusters {
+    stable: Slots,
+    canary: Slots,
+    /// Names of the canary's sources, by slot.
+    names: Vec<String>,
+    pub(crate) errors: Clustering,
+    pub(crate) client_errors: Clustering,
+    pub(crate) apdex: Clustering,
+    pub(crate) mean: Dispersion,
+    pub(crate) latency: [Clustering; tests::QUANTILES.len()],
+    balance: Balance,
+    /// Evidence of errors as if all failures counted: against stable, and against the limit.
+    pub(crate) errors_raw: Raw,
+    pub(crate) limit_raw: Raw,
+    /// Distinct canary keys so far.
+    keys: f64,
+    /// The canary's failures of this attempt, by slot, and those of them that count.
+    failures: [f64; GROUPS_MAX],
+    counting: [f64; GROUPS_MAX],
+    /// Failures of this visit to the phase that don't count.
+    pub(crate) held_back: f64,
+}
+
+/// The sources of one look.
+pub(crate) struct Sources<'a> {
+    /// Stable's, with their slots.
+    stable: Vec<(usize, &'a Counts)>,
+    /// Stable's slots that reported nothing this time.
+    silent: Vec<usize>,
+    /// Stable's errors.
+    pub(crate) errors: Groups,
+    /// Failures of the canary that count as evidence of harm, and those that don't.
+    pub(crate) counted: f64,
+    pub(crate) held_back: f64,
+}
+
+impl Clusters {
+    /// Sorts a look's deltas by source and finds out which of the canary's failures count.
+    pub(crate) fn sources<'a>(
+        &mut self,
+        plan: &Plan,
+        deltas: &[&'a Delta],
+        seconds: f64,
+        phase_began: bool,
+    ) -> Sources<'a> {
+        let mut stable = vec![];
+        let mut canary = Groups::default();
+        self.keys += of(deltas, Variant::Canary).map(|delta| delta.counts.units as f64).sum::<f64>();
+        let keys = self.keys as u64;
+        for delta in of(deltas, Variant::Stable) {
+            stable.push((self.stable.slot(&delta.instance), &delta.counts));
+        }
+        for delta in of(deltas, Variant::Canary) {
+            let slot = self.canary.slot(&delta.instance);
+            self.name(slot, &delta.instance);
+            let Counts { requests, errors, repeat_errors, .. } = delta.counts;
+            let errors = errors.min(requests);
+            let counting = runs::counted(errors, repeat_errors, keys);
+            canary.add(slot, Group::failures(requests as f64, counting as f64));
+            self.failures[slot] += errors as f64;
+        }
+        self.canary.taken().for_each(|slot| canary.add(slot, Group::default()));
+        let counted = self.balance.look(&canary, seconds, phase_began);
+        self.counting.iter_mut().zip(counted.by_slot).for_each(|(sum, counted)| *sum += counted);
+        let all: f64 =
+            of(deltas, Variant::Canary).map(|d| d.counts.errors.min(d.counts.requests) as f64).sum();
+        let counts_all = plan.analysis.clustering == Mode::Ignore
+            || plan.analysis.on_concentrated == OnConcentrated::Rollback;
+        let counted = if counts_all { all } else { counted.total() };
+        self.held_back += (all - counted).max(0.0);
+        let silent =
+            self.stable.taken().filter(|slot| stable.iter().all(|(known, _)| known != slot)).collect();
+        let mut sources = Sources {
+            stable,
+            silent,
+            errors: Groups::default(),
+            counted,
+            held_back: (all - counted).max(0.0),
+        };
+        sources.errors = sources.groups(|counts| {
+            Group::failures(counts.requests as f64, counts.errors.min(counts.requests) as f64)
+        });
+        sources
+    }
+
+    fn name(&mut self, slot: usize, name: &str) {
+        if self.names.len() <= slot {
+            self.names.resize(slot + 1, String::new());
+        }
+        if self.names[slot].is_empty() {
+            let end = (0..=name.len().min(NAME_BYTES_MAX)).rev().find(|&end| name.is_char_boundary(end));
+            self.names[slot] = name[..end.unwrap_or(0)].to_owned();
+        }
+    }
+
+    /// φ of errors.
+    pub(crate) fn phi(&self) -> Phi {
+        self.errors.phi()
+    }
+
+    /// Whether some of the canary's failures of this attempt don't count.
+    pub(crate) fn holds_back(&self) -> bool {
+        self.failures.iter().sum::<f64>() > self.counting.iter().sum::<f64>()
+    }
+
+    /// Where the failures come from that don't count.
+    pub(crate) fn words(&self) -> String {
+        let (all, counting) = (self.failures.iter().sum::<f64>(), self.counting.iter().sum::<f64>());
+        let sources = self.canary.taken().count();
+        let worst =
+            (0..GROUPS_MAX).max_by(|a, b| self.failures[*a].total_cmp(&self.failures[*b])).unwrap_or(0);
+        let share = self.failures[worst] / all.max(1.0);
+        let counted = format!(
+            "{} failures counted as {}: a sick node or user can't be told from a sick version, so a person decides",
+            words::count(all as u64),
+            words::count(counting as u64),
+        );
+        if sources > 1 && share >= NAMED_SHARE {
+            let name = self.names.get(worst).map_or("", String::as_str);
+            let share = words::percent(100.0 * share);
+            format!("{share} of the canary's failures come from instance {name} (of {sources}); {counted}")
+        } else {
+            format!("the canary's failures come from few keys; {counted}")
+        }
+    }
+
+    /// A new visit to a phase counts anew.
+    pub(crate) fn enter_phase(&mut self) {
+        self.held_back = 0.0;
+    }
+
+    /// A new attempt shows harm anew.
+    pub(crate) fn enter_attempt(&mut self) {
+        (self.errors_raw, self.limit_raw) = (Raw::default(), Raw::default());
+        self.balance = Balance::default();
+        (self.failures, self.counting) = ([0.0; GROUPS_MAX], [0.0; GROUPS_MAX]);
+    }
+
+    /// As lists of numbers, by name.
+    pub(crate) fn parts(&self) -> Vec<(String, Vec<f64>)> {
+        let names = self
+            .names
+            .iter()
+            .flat_map(|name| std::iter::once(name.len() as f64).chain(name.bytes().map(f64::from)));
+        let mut parts = vec![
+            ("sources".to_owned(), listed(self)),
+            ("sourceNames".to_owned(), names.collect()),
+            ("clustersOf errors".to_owned(), listed(&self.errors)),
+            ("clustersOf clientErrors".to_owned(), listed(&self.client_errors)),
+            ("clustersOf apdex".to_owned(), listed(&self.apdex)),
+            ("clustersOf mean".to_owned(), listed(&self.mean)),
+        ];
+        let latency = self.latency.iter().zip(tests::QUANTILES);
+        parts.extend(latency.map(|(state, (_, name))| (format!("clustersOf {name}"), listed(state))));
+        parts
+    }
+
+    /// Of its lists; none where one is missing or not as this version keeps it.
+    pub(crate) fn from_parts(mut part: impl FnMut(&str) -> Option<Vec<f64>>) -> Option<Clusters> {
+        let mut clusters: Clusters = unlisted(&part("sources")?)?;
+        clusters.names = names(&part("sourceNames")?)?;
+        clusters.errors = unlisted(&part("clustersOf errors")?)?;
+        clusters.client_errors = unlisted(&part("clustersOf clientErrors")?)?;
+        clusters.apdex = unlisted(&part("clustersOf apdex")?)?;
+        clusters.mean = unlisted(&part("clustersOf mean")?)?;
+        for (state, (_, name)) in clusters.latency.iter_mut().zip(tests::QUANTILES) {
+            *state = unlisted(&part(&format!("clustersOf {name}"))?)?;
+        }
+        Some(clusters)
+    }
+}
+
+fn names(numbers: &[f64]) -> Option<Vec<String>> {
+    let (mut names, mut rest) = (vec![], numbers);
+    while let Some((length, after)) = rest.split_first() {
+        let length = *length as usize;
+        if length > NAME_BYTES_MAX || names.len() >= GROUPS_MAX {
+            return None;
+        }
+        let bytes = after.get(..length)?.iter().map(|byte| *byte as u8).collect();
+        names.push(String::from_utf8(bytes).ok()?);
+        rest = &after[length..];
+    }
+    Some(names)
+}
+
+/// Deltas of a variant that tell of requests: those of custom metrics come without.
+fn of<'a, 'b>(deltas: &'b [&'a Delta], variant: Variant) -> impl Iterator<Item = &'a Delta> + 'b {
+    let tells = |delta: &Delta| delta.counts.requests > 0 || !delta.instance.is_empty();
+    deltas.iter().copied().filter(move |delta| delta.variant == variant && tells(delta))
+}
+
+impl Sources<'_> {
+    fn groups(&self, of: impl Fn(&Counts) -> Group) -> Groups {
+        let mut groups = Groups::default();
+        self.silent.iter().for_each(|slot| groups.add(*slot, Group::default()));
+        self.stable.iter().for_each(|(slot, counts)| groups.add(*slot, of(counts)));
+        groups
+    }
+
+    /// Stable's 4xx answers.
+    pub(crate) fn client_errors(&self) -> Groups {
+        self.groups(|counts| {
+            let n = counts.requests;
+            Group::failures(n as f64, counts.client_errors.min(n) as f64)
+        })
+    }
+
+    /// Stable's dissatisfaction: 1 − Apdex, summed over requests.
+    pub(crate) fn dissatisfied(&self) -> Groups {
+        self.groups(|counts| {
+            let n = counts.requests as f64;
+            Group::failures(n, (n * (1.0 - counts.apdex_score().unwrap_or(1.0))).clamp(0.0, n))
+        })
+    }
+
+    /// Stable's response times as shares of a cap.
+    pub(crate) fn times(&self, cap_ms: f64) -> Groups {
+        self.groups(|counts| Group::values(super::feed::capped(&counts.duration.histogram, cap_ms)))
+    }
+
+    /// Stable's response times above an edge.
+    pub(crate) fn slow(&self, edge: Edge) -> Groups {
+        self.groups(|counts| {
+            let times: &Histogram = &counts.duration.histogram;
+            let late = above(times, edge.stable);
+            Group::exceedances(times.total() as f64, late, above(times, edge.canary).min(late))
+        })
+    }
+}
+
+impl Numbers for Clusters {
+    fn give(&self, put: &mut dyn FnMut(f64)) {
+        self.stable.give(put);
+        self.canary.give(put);
+        self.balance.give(put);
+        self.errors_raw.give(put);
+        self.limit_raw.give(put);
+        put(self.keys);
+        put(self.held_back);
+        self.failures.iter().chain(&self.counting).for_each(|sum| put(*sum));
+    }
+
+    fn take(next: &mut dyn FnMut() -> f64) -> Self {
+        Clusters {
+            stable: Slots::take(next),
+            canary: Slots::take(next),
+            balance: Balance::take(next),
+            errors_raw: Raw::take(next),
+            limit_raw: Raw::take(next),
+            keys: next(),
+            held_back: next(),
+            failures: std::array::from_fn(|_| next()),
+            counting: std::array::from_fn(|_| next()),
+            ..Clusters::default()
+        }
+    }
+}
