@@ -86,6 +86,7 @@ fn looks(plan: &std::sync::Arc<fw_model::Plan>) -> Vec<Event> {
         horizon_ms: 1000 * SECONDS_OF_TRAFFIC,
         metrics: false,
         instances: (1, 1),
+        history: None,
     };
     let recorded = fw_sim::run::record(&setup, 1, 1).expect("a sound plan");
     let looks = recorded.into_iter().map(|kept| kept.event).filter(|event| matches!(event, Event::Looked(_)));

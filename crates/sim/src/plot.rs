@@ -254,6 +254,7 @@ mod tests {
                 horizon_ms: 30_000,
                 metrics: false,
                 instances: (1, 1),
+                history: None,
             };
             let svg = rolled_back_by_time(&crate::simulate(&setup, 2, 1, &|_| {}).unwrap());
             assert!(svg.starts_with("<svg ") && svg.ends_with("</svg>\n"), "{svg}");

@@ -15,14 +15,16 @@ use fw_model::{Epoch, Plan, RunId, Salt, SourceId, Timestamp, Variant, Weight};
 use crate::chance::Chance;
 use crate::history::Recorded;
 use crate::peers::Peers;
-use crate::world::{Circumstance, Moment, Regression, Scenario, Seen, Traffic};
+use crate::world::{
+    Circumstance, Clustered, Moment, Past, Regression, Scenario, Seen, Traffic, instance_name,
+};
 
-/// Stable's traffic before the rollout that the engine is given.
+/// How long stable was watched before the start where requests are independent and nothing else is said.
 pub const BEFORE: Duration = Duration::from_secs(600);
+/// The same where failures cluster: how clustered they are is learnt from it.
+pub const BEFORE_CLUSTERED: Duration = Duration::from_secs(1800);
 /// When every simulated rollout begins.
 const BEGIN: Timestamp = Timestamp(1_767_225_600_000);
-/// Share of stable's requests above the time from which a request counts as slow.
-const SLOW_SHARE: f64 = 0.01;
 
 /// What is simulated.
 #[derive(Debug, Clone)]
@@ -33,7 +35,7 @@ pub struct Setup {
     pub scenario: Scenario,
     /// Requests a second, both versions together, above 0.
     pub rps: f64,
-    /// Error rate of stable, a fraction.
+    /// Error rate of stable, a fraction; what clusters add comes on top.
     pub stable_errors: f64,
     /// Time between looks, ms, above 0.
     pub look_ms: u64,
@@ -43,6 +45,26 @@ pub struct Setup {
     pub metrics: bool,
     /// Instances of stable and of the canary.
     pub instances: (usize, usize),
+    /// How long stable was watched before the start, second by second; zero = not at all, and none = as long as the
+    /// scenario needs: [`BEFORE`], of which only the totals are drawn, or [`BEFORE_CLUSTERED`].
+    pub history: Option<Duration>,
+}
+
+impl Setup {
+    /// How long stable was watched before the start.
+    pub fn watched_before(&self) -> Duration {
+        let usual = if self.scenario.clusters.is_any() { BEFORE_CLUSTERED } else { BEFORE };
+        self.history.unwrap_or(usual)
+    }
+
+    fn traffic(&self, chance: &mut Chance) -> Traffic {
+        Traffic::new(chance, self.scenario, self.rps, self.stable_errors, self.metrics, self.instances)
+    }
+
+    /// Whether the time before the start is drawn second by second.
+    fn has_seconds(&self) -> bool {
+        self.history.is_some() || self.scenario.clusters.is_any()
+    }
 }
 
 /// Where a rollout stood at the end of the simulated time.
@@ -82,6 +104,15 @@ pub struct Ran {
     pub trigger: Option<(&'static str, String)>,
     /// The rules of other tools, in the order of [`crate::peers::NAMES`].
     pub peers: [Ruled; 4],
+    /// How clustered stable was before the start; none where it was not watched second by second.
+    pub clustered: Option<Clustered>,
+}
+
+/// What stable did before the start of run `number` of this seed, second by second; none where it is not watched so.
+pub fn past(setup: &Setup, seed: u64, number: u64) -> Option<Past> {
+    let mut chance = Chance::of(seed, number);
+    let mut traffic = setup.traffic(&mut chance);
+    setup.has_seconds().then(|| traffic.past(&mut chance, setup.watched_before()))
 }
 
 /// Makes run `number` of this seed.
@@ -132,15 +163,23 @@ struct World<'a> {
     ours: Ruled,
     ruled: [Ruled; 4],
     trigger: Option<(&'static str, String)>,
+    clustered: Option<Clustered>,
     keeps: bool,
     log: Vec<Recorded>,
 }
 
 impl<'a> World<'a> {
     fn new(setup: &'a Setup, mut chance: Chance, keeps: bool) -> Result<World<'a>, Rejection> {
-        let Setup { scenario, rps, stable_errors, metrics, instances, .. } = *setup;
-        let mut traffic = Traffic::new(scenario, rps, stable_errors, metrics, instances);
-        let before = Before { span: BEFORE, stable: traffic.before(&mut chance, BEFORE) };
+        let mut traffic = setup.traffic(&mut chance);
+        let span = setup.watched_before();
+        let (before, clustered) = if setup.has_seconds() {
+            let past = traffic.past(&mut chance, span);
+            let before = Before { span: past.span(), stable: past.total() };
+            let is_any = !past.watched.is_empty();
+            (is_any.then(|| Box::new(before)), is_any.then(|| past.clustered()))
+        } else {
+            (Some(Box::new(Before { span, stable: traffic.before(&mut chance, span) })), None)
+        };
         let started = Started {
             run: RunId { key: setup.plan.key.clone(), number: 1 },
             plan: setup.plan.clone(),
@@ -149,7 +188,7 @@ impl<'a> World<'a> {
             last_epoch: Epoch(0),
             actor: "simulation".into(),
             reason: None,
-            before: Some(Box::new(before)),
+            before,
         };
         let begun = fw_engine::begin(&started, BEGIN)?;
         let mut world = World {
@@ -165,6 +204,7 @@ impl<'a> World<'a> {
             ours: Ruled::default(),
             ruled: [Ruled::default(); 4],
             trigger: None,
+            clustered,
             keeps,
             log: vec![],
         };
@@ -235,7 +275,7 @@ impl<'a> World<'a> {
             deltas.extend(counted.map(|(i, counts)| Delta {
                 epoch: self.rollout.epoch,
                 variant,
-                instance: format!("{variant}-{}", i + 1),
+                instance: instance_name(variant, i),
                 counts: counts.clone(),
             }));
         }
@@ -259,7 +299,7 @@ impl<'a> World<'a> {
             self.ours = Ruled { at: Some(at), exposed: self.sum.0, harmed: self.sum.1 };
             self.engaged = false;
             self.course = (self.rollout.position.unwrap_or(0), transition.next.watched.as_millis() as u64);
-            self.traffic.merge_instances();
+            self.traffic.merge_instances(&mut self.chance);
         }
         self.rollout = transition.next;
         self.keep(event, at_ms);
@@ -292,9 +332,11 @@ impl<'a> World<'a> {
         let (exposed, harmed) = match scenario.regression {
             Regression::None => (canary.requests, 0.0),
             Regression::Errors(_) | Regression::SlowBurn => {
-                (canary.requests, canary.errors as f64 - self.setup.stable_errors * requests)
+                (canary.requests, canary.errors as f64 - self.traffic.usual().errors * requests)
             }
-            Regression::Latency(_) => (canary.requests, canary.slow as f64 - SLOW_SHARE * requests),
+            Regression::Latency(_) => {
+                (canary.requests, canary.slow as f64 - self.traffic.usual().slow * requests)
+            }
             Regression::Hang => {
                 let hung = self.traffic.hung(moment);
                 (hung, hung as f64)
@@ -316,7 +358,13 @@ impl<'a> World<'a> {
             _ if self.rollout.position > Some(0) => Outcome::Advanced,
             _ => Outcome::Running,
         };
-        Ran { outcome, ours: open(self.ours), trigger: self.trigger, peers: self.ruled.map(open) }
+        Ran {
+            outcome,
+            ours: open(self.ours),
+            trigger: self.trigger,
+            peers: self.ruled.map(open),
+            clustered: self.clustered,
+        }
     }
 }
 

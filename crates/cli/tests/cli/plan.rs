@@ -163,6 +163,7 @@ fn store_in(folder: &Path) -> String {
         horizon_ms: 180_000,
         metrics: false,
         instances: (1, 1),
+        history: None,
     };
     let events = record(&setup, 1, 0).unwrap();
     let id: fw_model::RunId = "checkout.1".parse().unwrap();

@@ -4,9 +4,11 @@
 //! whatever thread makes it and however many are made. Not for secrets.
 
 mod draw;
+mod spread;
 
 pub(crate) use draw::poisson_known;
 pub use draw::{binomial, poisson};
+pub(crate) use spread::{beta, exponential, geometric};
 
 /// xoshiro256++, seeded by SplitMix64. Source: Blackman & Vigna (2021), "Scrambled linear pseudorandom generators".
 #[derive(Debug, Clone)]

@@ -32,6 +32,7 @@ fn recorded(scenario: &str, plan: &Plan) -> Vec<Recorded> {
         horizon_ms: 240_000,
         metrics: false,
         instances: (1, 1),
+        history: None,
     };
     record(&setup, 1, 0).unwrap()
 }

@@ -8,8 +8,8 @@ use fw_stats::{binomial, power};
 use serde::Serialize;
 
 use crate::peers;
-use crate::run::{BEFORE, Outcome, Ran, Ruled, Setup};
-use crate::world::{Law, Regression, Slower};
+use crate::run::{Outcome, Ran, Ruled, Setup};
+use crate::world::{Clustered, Law, Regression, Slower};
 
 /// Error probability of each end of an interval.
 const TAIL: f64 = 0.025;
@@ -44,10 +44,25 @@ pub struct Summary {
     pub triggers: BTreeMap<String, f64>,
     /// The first words of evidence of the first run that was rolled back.
     pub example: Option<String>,
+    /// How clustered stable's requests were before the start; none where it was not watched second by second.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clustered: Option<Medians>,
     /// The rules of other tools.
     pub peers: BTreeMap<&'static str, PeerFigures>,
     /// What was assumed.
     pub settings: Settings,
+}
+
+/// φ of stable before the start, 1 = independent; medians of all runs.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Medians {
+    /// Of errors.
+    pub errors: f64,
+    /// Of bad batches: of 20 consecutive requests of an instance, one failed.
+    pub batches: f64,
+    /// Of requests slower than 99 % of the usual ones.
+    pub slow: f64,
 }
 
 /// How runs ended, as shares of all runs.
@@ -156,6 +171,7 @@ impl Simulation {
             wald_requests,
             triggers: triggers(&runs),
             example: runs.iter().find_map(|ran| ran.trigger.as_ref().map(|(_, words)| words.clone())),
+            clustered: clustered(&runs),
             peers: peers.collect(),
             settings: settings(setup, seed, runs.len() as u64),
         };
@@ -173,6 +189,16 @@ fn outcomes(runs: &[Ran]) -> OutcomeShares {
         held: share(Outcome::Held),
         running: share(Outcome::Running),
     }
+}
+
+fn clustered(runs: &[Ran]) -> Option<Medians> {
+    let median = |phi: fn(&Clustered) -> f64| {
+        let mut all: Vec<f64> = runs.iter().filter_map(|ran| ran.clustered.as_ref()).map(phi).collect();
+        all.sort_by(f64::total_cmp);
+        quantile(&all, 0.5)
+    };
+    let (errors, batches) = (median(|phi| phi.errors.value)?, median(|phi| phi.batches.value)?);
+    Some(Medians { errors, batches, slow: median(|phi| phi.slow.value)? })
 }
 
 fn triggers(runs: &[Ran]) -> BTreeMap<String, f64> {
@@ -239,8 +265,11 @@ pub fn interval(n: u64, count: u64) -> (f64, f64) {
     (low, high)
 }
 
-/// Wald's bound of this regression, canary requests.
+/// Wald's bound of this regression, canary requests; it is one of independent requests.
 fn wald(setup: &Setup) -> Option<f64> {
+    if setup.scenario.clusters.is_any() {
+        return None;
+    }
     let alpha = setup.plan.analysis.alpha;
     let nats = match setup.scenario.regression {
         Regression::Errors(rate) if rate > setup.stable_errors => {
@@ -271,7 +300,7 @@ fn settings(setup: &Setup, seed: u64, runs: u64) -> Settings {
         stable_errors_percent: 100.0 * setup.stable_errors,
         latency: format!("lognormal, median {} ms, sigma 0.6{change}", crate::world::MEDIAN_MS),
         metrics: setup.metrics,
-        before_seconds: BEFORE.as_secs(),
+        before_seconds: setup.watched_before().as_secs(),
         instances: [setup.instances.0, setup.instances.1],
         phases_percent: plan.phases.iter().map(|phase| phase.percentage.value()).collect(),
         phases_seconds: plan.phases.iter().map(|phase| phase.duration.as_secs_f64()).collect(),

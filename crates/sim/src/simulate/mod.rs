@@ -12,7 +12,7 @@ use fw_engine::Rejection;
 
 use crate::run::{Ran, Setup, run};
 
-pub use figures::{Figures, OutcomeShares, PeerFigures, Simulation, Summary, interval};
+pub use figures::{Figures, Medians, OutcomeShares, PeerFigures, Simulation, Summary, interval};
 
 /// Most runs of a simulation.
 pub const RUNS_MAX: u64 = 1_000_000;

@@ -17,6 +17,7 @@ fn setup(scenario: &str) -> Setup {
         horizon_ms: BUILT_IN_FOR.as_millis() as u64,
         metrics: false,
         instances: (2, 1),
+        history: None,
     }
 }
 

@@ -1,12 +1,15 @@
 //! One version's requests of one look: drawn per instance, as counts.
 
-use fw_model::{Apdex, Batches, Counts, DurationStats, Histogram, INDEX_MAX, INDEX_MIN, MetricSums};
+use fw_model::{Apdex, Batches, Counts, DurationStats, Histogram, INDEX_MAX, INDEX_MIN, MetricSums, Variant};
 
+use super::clusters::Clusters;
 use super::law::{Cell, Law};
+use super::spells::{SLOW_LEVELS, Spells, slow_factor};
+use super::users::{Open, Users};
 use crate::chance::{Chance, binomial, poisson_known};
 
 /// Requests in a batch (contract section 6).
-const BATCH_SIZE: u64 = 20;
+pub(super) const BATCH_SIZE: u64 = 20;
 /// Response time that the rules of other tools watch, ms.
 const WATCHED_MS: f64 = 500.0;
 /// Share of requests with a conversion.
@@ -31,6 +34,23 @@ pub(crate) struct Seen {
     pub(crate) instances: Vec<Counts>,
     /// Counts of all instances by bucket, from [`INDEX_MIN`].
     pub(crate) dense: Vec<u32>,
+}
+
+impl Seen {
+    /// Nothing.
+    pub(super) fn none() -> Seen {
+        Seen { dense: vec![0; (INDEX_MAX - INDEX_MIN + 1) as usize], ..Seen::default() }
+    }
+
+    /// Adds a later part of the look.
+    pub(super) fn merge(&mut self, later: &Seen) {
+        self.requests += later.requests;
+        self.errors += later.errors;
+        self.over += later.over;
+        self.slow += later.slow;
+        self.instances.iter_mut().zip(&later.instances).for_each(|(sum, counts)| sum.merge(counts));
+        self.dense.iter_mut().zip(&later.dense).for_each(|(sum, n)| *sum += n);
+    }
 }
 
 /// A law with its cells sorted into the classes that are asked for.
@@ -73,39 +93,115 @@ impl Outcomes {
     }
 }
 
+/// The laws of one version: its usual one and those of its slow spells, which are worked out when they are needed.
+#[derive(Debug, Clone)]
+pub(super) struct Laws {
+    law: Law,
+    target_ms: f64,
+    usual: Outcomes,
+    slow: [Option<Box<Outcomes>>; SLOW_LEVELS],
+}
+
+impl Laws {
+    /// With this Apdex target, ms.
+    pub(super) fn of(law: Law, target_ms: f64) -> Laws {
+        Laws { usual: Outcomes::of(&law, target_ms), law, target_ms, slow: Default::default() }
+    }
+
+    /// Counts by another Apdex target from now on, ms.
+    pub(super) fn aim(&mut self, target_ms: f64) {
+        *self = Laws::of(self.law.clone(), target_ms);
+    }
+
+    fn outcomes(&mut self, slow: Option<usize>) -> &mut Outcomes {
+        let Some(level) = slow else { return &mut self.usual };
+        let (law, target_ms) = (&self.law, self.target_ms);
+        self.slow[level]
+            .get_or_insert_with(|| Box::new(Outcomes::of(&law.times(slow_factor(level)), target_ms)))
+    }
+}
+
 /// One instance's open batch.
 #[derive(Debug, Clone, Copy, Default)]
-struct Batch {
+pub(super) struct Batch {
     filled: u64,
     failed: bool,
+}
+
+impl Batch {
+    /// Takes in a request. Once it is full: whether it is bad; the next one begins.
+    pub(super) fn take(&mut self, failed: bool) -> Option<bool> {
+        self.filled += 1;
+        self.failed |= failed;
+        (self.filled == BATCH_SIZE).then(|| std::mem::take(self).failed)
+    }
+}
+
+/// One instance.
+#[derive(Debug, Clone)]
+struct Instance {
+    open: Open,
+    spells: Spells,
+}
+
+/// What is drawn of a version in one part of a look.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Draw {
+    /// Requests expected, all instances together.
+    pub(super) mean: f64,
+    /// Probability that one fails for the version's own reasons.
+    pub(super) errors: f64,
+    /// Whether the version is bad.
+    pub(super) is_bad: bool,
+    /// What the part spans, seconds.
+    pub(super) seconds: f64,
+    /// Whether conversion and revenue are reported.
+    pub(super) metrics: bool,
 }
 
 /// The instances of one version.
 #[derive(Debug, Clone)]
 pub(super) struct Arm {
-    batches: Vec<Batch>,
+    variant: Variant,
+    instances: Vec<Instance>,
 }
 
 impl Arm {
-    pub(super) fn of(instances: usize) -> Arm {
-        Arm { batches: vec![Batch::default(); instances.max(1)] }
+    pub(super) fn of(chance: &mut Chance, variant: Variant, instances: usize, clusters: Clusters) -> Arm {
+        let mut instance = || Instance { open: Open::default(), spells: Spells::new(chance, clusters) };
+        Arm { variant, instances: (0..instances.max(1)).map(|_| instance()).collect() }
     }
 
-    /// Requests of a look: `mean` expected, each fails with probability `errors`.
+    /// Requests of a part of a look, of these users where requests have keys.
     pub(super) fn draw(
         &mut self,
         chance: &mut Chance,
-        outcomes: &mut Outcomes,
-        mean: f64,
-        errors: f64,
-        metrics: bool,
+        laws: &mut Laws,
+        draw: Draw,
+        users: &mut Option<Users>,
     ) -> Seen {
-        let mut seen = Seen { dense: vec![0; (INDEX_MAX - INDEX_MIN + 1) as usize], ..Seen::default() };
-        outcomes.expect((mean / self.batches.len() as f64).max(0.0));
-        for batch in &mut self.batches {
-            let mut counts = timed(chance, outcomes, errors, &mut seen);
-            counts.batches = cut(chance, batch, counts.requests, counts.errors);
-            if metrics {
+        let mut seen = Seen::none();
+        let mean = (draw.mean / self.instances.len() as f64).max(0.0);
+        for Instance { open, spells } in &mut self.instances {
+            let condition = spells.step(chance, draw.seconds, draw.errors, draw.is_bad);
+            let outcomes = laws.outcomes(condition.slow);
+            outcomes.expect(mean);
+            let (mut counts, classes) = timed(chance, outcomes, &mut seen);
+            if let Some(users) = users {
+                let served = users.serve(chance, self.variant, open, counts.requests, condition.errors);
+                counts.apdex = satisfaction(classes, spread(chance, classes, served.errors));
+                counts.errors = served.errors;
+                counts.repeat_errors = served.repeat_errors;
+                counts.units = served.units;
+                counts.batches = served.batches;
+            } else {
+                let failed = classes.map(|n| binomial(chance, n, condition.errors));
+                counts.apdex = satisfaction(classes, failed);
+                counts.errors = failed.iter().sum();
+                counts.units = counts.requests;
+                counts.batches = cut(chance, &mut open.batch, counts.requests, counts.errors);
+            }
+            if draw.metrics {
                 convert(chance, &mut counts);
             }
             seen.requests += counts.requests;
@@ -116,8 +212,8 @@ impl Arm {
     }
 }
 
-/// Requests, times, errors and Apdex of one instance.
-fn timed(chance: &mut Chance, outcomes: &Outcomes, errors: f64, seen: &mut Seen) -> Counts {
+/// Requests and times of one instance, and how many are in each Apdex class.
+fn timed(chance: &mut Chance, outcomes: &Outcomes, seen: &mut Seen) -> (Counts, [u64; 3]) {
     let mut histogram = Histogram::default();
     let mut duration = DurationStats::default();
     let mut classes = [0_u64; 3];
@@ -137,37 +233,42 @@ fn timed(chance: &mut Chance, outcomes: &Outcomes, errors: f64, seen: &mut Seen)
         duration.sum_squares += n as f64 * cell.square;
     }
     duration.histogram = histogram;
-    let failed = classes.map(|n| binomial(chance, n, errors));
-    Counts {
-        requests,
-        errors: failed.iter().sum(),
-        duration,
-        apdex: Apdex { satisfied: classes[0] - failed[0], tolerating: classes[1] - failed[1] },
-        units: requests,
-        ..Counts::default()
+    (Counts { requests, duration, ..Counts::default() }, classes)
+}
+
+/// Apdex of the requests of each class that did not fail.
+fn satisfaction(classes: [u64; 3], failed: [u64; 3]) -> Apdex {
+    Apdex { satisfied: classes[0] - failed[0], tolerating: classes[1] - failed[1] }
+}
+
+/// Which classes the failures are of: any request may be one, so they are drawn without replacement.
+fn spread(chance: &mut Chance, classes: [u64; 3], errors: u64) -> [u64; 3] {
+    let mut left = classes;
+    for _ in 0..errors {
+        let mut place = chance.below(left.iter().sum());
+        for class in &mut left {
+            if place < *class {
+                *class -= 1;
+                break;
+            }
+            place -= *class;
+        }
     }
+    std::array::from_fn(|i| classes[i] - left[i])
 }
 
 /// Cuts requests into batches; which of them failed is chance.
 fn cut(chance: &mut Chance, open: &mut Batch, requests: u64, errors: u64) -> Batches {
     let mut batches = Batches::default();
-    let (mut left, mut failures) = (requests, errors);
-    while left > 0 {
-        let take = (BATCH_SIZE - open.filled).min(left);
+    let mut failures = errors;
+    for left in (1..=requests).rev() {
         // How many of the failures fall among the next requests: one draw each, without replacement.
-        for place in 0..take {
-            if failures > 0 && chance.below(left - place) < failures {
-                failures -= 1;
-                open.failed = true;
-            }
-        }
-        left -= take;
-        open.filled += take;
-        if open.filled == BATCH_SIZE {
+        let failed = failures > 0 && chance.below(left) < failures;
+        failures -= u64::from(failed);
+        if let Some(bad) = open.take(failed) {
             batches.size = BATCH_SIZE;
             batches.total += 1;
-            batches.bad += u64::from(open.failed);
-            *open = Batch::default();
+            batches.bad += u64::from(bad);
         }
     }
     batches
@@ -196,12 +297,13 @@ mod tests {
 
     #[test]
     fn counts_of_a_look_agree_with_each_other_and_with_the_law() {
-        let mut outcomes = Outcomes::of(&Law::base(), 120.0);
-        let mut arm = Arm::of(3);
+        let mut laws = Laws::of(Law::base(), 120.0);
         let mut chance = Chance::of(3, 3);
+        let mut arm = Arm::of(&mut chance, Variant::Stable, 3, Clusters::None);
+        let draw = Draw { mean: 500.0, errors: 0.02, is_bad: false, seconds: 1.0, metrics: true };
         let (mut all, mut over, mut slow) = (Counts::default(), 0, 0);
         for _ in 0..400 {
-            let seen = arm.draw(&mut chance, &mut outcomes, 500.0, 0.02, true);
+            let seen = arm.draw(&mut chance, &mut laws, draw, &mut None);
             assert_eq!(seen.instances.len(), 3);
             let mut look = Counts::default();
             seen.instances.iter().for_each(|counts| look.merge(counts));

@@ -84,6 +84,16 @@ impl Law {
         law
     }
 
+    /// This law where every request takes `factor` times as long.
+    pub(super) fn times(&self, factor: f64) -> Law {
+        let mut law = self.clone();
+        for piece in &mut law.pieces {
+            piece.factor *= factor;
+            piece.shift *= factor;
+        }
+        law
+    }
+
     /// The time that a share `tail` of stable's requests exceeds, ms; `tail` in (0, 1).
     pub fn base_point_ms(tail: f64) -> f64 {
         base_point(tail)

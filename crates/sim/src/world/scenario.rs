@@ -1,11 +1,34 @@
 //! What happens in a simulated rollout: what is wrong with the canary, from when on, and what else goes on.
 //!
-//! Written `error-rate=5%`, `onset=6m,error-rate=1%`, `trend,latency=+30%`: at most one regression, one
-//! circumstance and one onset, in any order.
+//! Written `error-rate=5%`, `onset=6m,error-rate=1%`, `trend,latency=+30%`, `bursts,error-rate=5%`: at most one
+//! regression, one circumstance, one onset and one way to cluster, in any order.
 
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
+
+use super::clusters::Clusters;
+use super::nearest::nearest;
+
+/// Names a part of a scenario may begin with.
+const NAMES: [&str; 16] = [
+    "healthy",
+    "error-rate",
+    "latency",
+    "tail",
+    "onset",
+    "slow-burn",
+    "hang",
+    "dependency-down",
+    "no-data",
+    "low-traffic",
+    "trend",
+    "bursts",
+    "retries",
+    "sticky-users",
+    "beta",
+    "slow-instances",
+];
 
 /// Errors of the canary where only an onset is named.
 const ONSET_ERRORS: f64 = 0.01;
@@ -73,12 +96,18 @@ pub struct Scenario {
     pub onset: Duration,
     /// What else goes on.
     pub circumstance: Circumstance,
+    /// How failures of both versions cluster.
+    pub clusters: Clusters,
 }
 
 impl Scenario {
     /// Nothing is wrong.
-    pub const HEALTHY: Scenario =
-        Scenario { regression: Regression::None, onset: Duration::ZERO, circumstance: Circumstance::Calm };
+    pub const HEALTHY: Scenario = Scenario {
+        regression: Regression::None,
+        onset: Duration::ZERO,
+        circumstance: Circumstance::Calm,
+        clusters: Clusters::None,
+    };
 
     /// Whether a rollback would be right.
     pub fn is_regression(&self) -> bool {
@@ -141,6 +170,12 @@ impl FromStr for Scenario {
                     return Err(twice.into());
                 }
                 scenario.regression = regression;
+            } else if let Some(clusters) = Clusters::read(part)? {
+                let twice = "a scenario has one of bursts, retries, sticky-users, beta and slow-instances";
+                if scenario.clusters.is_any() {
+                    return Err(twice.into());
+                }
+                scenario.clusters = clusters;
             } else {
                 let twice = "a scenario has one of dependency-down, no-data, low-traffic and trend";
                 let circumstance = circumstance(name, value, part)?;
@@ -181,9 +216,12 @@ fn circumstance(name: &str, value: Option<&str>, part: &str) -> Result<Circumsta
         ("low-traffic", None) => Circumstance::LowTraffic,
         ("trend", None) => Circumstance::Trend,
         _ => {
+            let meant = name.split(':').next().and_then(|word| nearest(word, &NAMES));
+            let meant = meant.map_or_else(String::new, |known| format!(", did you mean {known}?"));
             return Err(format!(
-                "`{part}` is no scenario: healthy, error-rate=X%, latency=+30%|x2|+800ms, tail[=x5], onset=6m, slow-burn, \
-                 dependency-down, no-data, low-traffic, hang, trend; a comma combines an onset, a regression and a circumstance"
+                "`{part}` is no scenario{meant}: healthy, error-rate=X%, latency=+30%|x2|+800ms, tail[=x5], onset=6m, slow-burn, \
+                 dependency-down, no-data, low-traffic, hang, trend, bursts, retries[:MEAN], sticky-users[:USERS], \
+                 beta:PHI:TAU, slow-instances; a comma combines an onset, a regression, a circumstance and a way to cluster"
             ));
         }
     })
@@ -248,6 +286,9 @@ impl fmt::Display for Scenario {
     /// In the form it is read in.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut parts = vec![];
+        if self.clusters.is_any() {
+            parts.push(self.clusters.to_string());
+        }
         match self.circumstance {
             Circumstance::Calm => {}
             Circumstance::DependencyDown => parts.push("dependency-down".to_owned()),
@@ -302,6 +343,15 @@ mod tests {
             ("low-traffic, error-rate=20%", "low-traffic,error-rate=20%"),
             ("hang", "hang"),
             ("trend", "trend"),
+            ("bursts", "bursts"),
+            ("retries", "retries:3"),
+            ("retries:10", "retries:10"),
+            ("sticky-users", "sticky-users:5000"),
+            ("sticky-users:500,trend", "sticky-users:500,trend"),
+            ("beta:5:20s", "beta:5:20s"),
+            ("beta:2.5:1m,onset=6m", "beta:2.5:60s,onset=360s,error-rate=1%"),
+            ("slow-instances, latency=x2", "slow-instances,latency=x2"),
+            ("error-rate=5%,bursts", "bursts,error-rate=5%"),
         ] {
             assert_eq!(read(text).to_string(), shown);
             assert_eq!(read(shown), read(text));
@@ -327,9 +377,36 @@ mod tests {
             "error-rate=1%,hang",
             "trend,no-data",
             "onset=9999h",
+            "bursts,retries",
+            "bursts:3",
+            "retries:0",
+            "retries:a",
+            "retries:1:2",
+            "sticky-users:3",
+            "beta",
+            "beta:5",
+            "beta:0.5:1s",
+            "beta:25:1s",
+            "beta:NaN:1s",
+            "beta:5:0s",
         ] {
             assert!(text.parse::<Scenario>().is_err(), "{text:?}");
         }
+    }
+
+    #[test]
+    fn a_slip_is_told_the_scenario_that_was_meant() {
+        for (slip, meant) in [
+            ("busrts", "bursts"),
+            ("sticky-user", "sticky-users"),
+            ("betta:5:1s", "beta"),
+            ("slow-instance", "slow-instances"),
+            ("eror-rate=5%", "error-rate"),
+        ] {
+            let why = slip.parse::<Scenario>().unwrap_err();
+            assert!(why.contains(&format!("`{slip}` is no scenario, did you mean {meant}?")), "{why}");
+        }
+        assert!(!"banana".parse::<Scenario>().unwrap_err().contains("did you mean"));
     }
 
     #[test]

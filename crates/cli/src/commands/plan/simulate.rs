@@ -75,6 +75,7 @@ fn setup(args: &SimulateArgs) -> Result<Setup, Failure> {
         horizon_ms: horizon.as_millis() as u64,
         metrics: args.metrics,
         instances: INSTANCES,
+        history: None,
     })
 }
 
