@@ -12,11 +12,15 @@ use super::{DEFAULT_CONFIG, StoreChoice};
 const SIMULATE_EXAMPLES: &str = "\
 Scenarios: healthy, error-rate=5%, latency=+30%|x2|+800ms, tail[=x5], slow-burn, hang, onset=6m,
 dependency-down, no-data, low-traffic, trend.
-A comma combines one regression, one onset and one circumstance: onset=6m,error-rate=2%,trend.
+Failures that cluster, in both versions alike: bursts and slow-instances (each instance by itself, every 10 min),
+beta:PHI:TAU (its error rate wanders: PHI at 25 requests/s of it, drawn anew after TAU), retries[:MEAN] (a failure is
+tried again, and fails), sticky-users[:USERS] (nothing works for 1 % of the users).
+A comma combines one regression, one onset, one circumstance and one cluster: onset=6m,error-rate=2%,bursts.
 
 Examples:
   fw plan simulate --scenario error-rate=1%        5 % of 500 requests/s for 15 min
   fw plan simulate --scenario onset=6m,latency=x2 --plot a.svg
+  fw plan simulate --scenario bursts --instances 2:18
   fw plan simulate -c shop.yaml --rps 80 --runs 2000
   fw plan simulate -c stricter.yaml --replay checkout.7";
 
@@ -54,7 +58,7 @@ pub(crate) struct SimulateArgs {
     /// Requests a second of both versions together [default: 500; low-traffic: 1]
     #[arg(long, value_name = "N", value_parser = rate)]
     pub(crate) rps: Option<f64>,
-    /// Errors of stable
+    /// Errors of stable; what clusters comes on top
     #[arg(long, value_name = "PERCENT", default_value = "0.1%", value_parser = percent)]
     pub(crate) stable_errors: f64,
     /// How many rollouts
@@ -69,6 +73,12 @@ pub(crate) struct SimulateArgs {
     /// How long each rollout is followed [default: 15m; with -c the longest the plan may take]
     #[arg(long = "for", value_name = "TIME", value_parser = fw_sim::duration)]
     pub(crate) horizon: Option<Duration>,
+    /// Instances of canary and stable, between which requests are spread evenly [default: 1:4; clusters 1:19]
+    #[arg(long, value_name = "C:S", value_parser = instances)]
+    pub(crate) instances: Option<Instances>,
+    /// How long stable was watched before the start, up to 2h, 0s = not at all [default: 10m; clusters 30m]
+    #[arg(long, value_name = "TIME", value_parser = history)]
+    pub(crate) history: Option<Duration>,
     /// Report conversion (5 %) and revenue too; they may only roll back
     #[arg(long)]
     pub(crate) metrics: bool,
@@ -76,7 +86,7 @@ pub(crate) struct SimulateArgs {
     #[arg(long, value_name = "FILE.svg")]
     pub(crate) plot: Option<PathBuf>,
     /// Instead of made-up traffic, what a past rollout saw: its observations under this plan
-    #[arg(long, value_name = "NAME", conflicts_with_all = ["scenario", "rps", "plot", "metrics", "horizon"])]
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["scenario", "rps", "plot", "metrics", "horizon", "instances", "history"])]
     pub(crate) replay: Option<String>,
     /// The store with the past rollout; no server may run on it
     #[arg(long, value_name = "STORE", default_value = STORE_DEFAULT, requires = "replay")]
@@ -143,6 +153,34 @@ fn percent(text: &str) -> Result<f64, String> {
     let number = text.strip_suffix('%').unwrap_or(text);
     let percent: f64 = number.trim().parse().map_err(|_| "a share is written 0.1%".to_owned())?;
     if (0.0..=50.0).contains(&percent) { Ok(percent / 100.0) } else { Err("the share is 0 to 50 %".into()) }
+}
+
+/// How many instances each version has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Instances {
+    pub(crate) canary: usize,
+    pub(crate) stable: usize,
+}
+
+/// Most instances of a version that are simulated.
+const INSTANCES_MAX: usize = 100;
+
+/// `1:19`, canary first.
+fn instances(text: &str) -> Result<Instances, String> {
+    let number = |text: &str| text.trim().parse().ok().filter(|n| (1..=INSTANCES_MAX).contains(n));
+    let both = text
+        .split_once(':')
+        .and_then(|(canary, stable)| Some(Instances { canary: number(canary)?, stable: number(stable)? }));
+    both.ok_or_else(|| "instances are written CANARY:STABLE, such as 1:19, each 1 to 100".into())
+}
+
+/// Longest time before the start that is simulated: every second of it is kept.
+const HISTORY_MAX: Duration = Duration::from_secs(2 * 3600);
+
+/// Time before the start.
+fn history(text: &str) -> Result<Duration, String> {
+    let history = fw_sim::duration(text)?;
+    if history <= HISTORY_MAX { Ok(history) } else { Err("the time before the start is 2h at most".into()) }
 }
 
 /// Time between looks.

@@ -53,6 +53,7 @@ fn every_line_of_the_contract_is_understood() {
         plan simulate --replay checkout.7 -c a.yaml --store sqlite:/tmp/x.db
         plan simulate --scenario onset=6m,error-rate=1% --rps 500 --runs 2000 --seed 3 --look 5s --for 15m --metrics --plot a.svg
         plan simulate -c a.yaml --env staging --stable-errors 0.05%
+        plan simulate --scenario beta:5:20s,error-rate=5% --instances 2:18 --history 10m
         plan tune -c a.yaml --store sqlite:/tmp/x.db
         kpis --output json
         notify test

@@ -76,6 +76,38 @@ fn a_healthy_simulation_tells_how_sure_its_rate_is() {
 }
 
 #[test]
+fn worlds_whose_failures_cluster_are_simulated_and_slips_are_told_their_name() {
+    let arguments = [
+        "plan",
+        "simulate",
+        "--scenario",
+        "bursts",
+        "--instances",
+        "2:18",
+        "--history",
+        "10m",
+        "--runs",
+        "2",
+    ];
+    let shown = json_of(&[&arguments[..], &["--for", "30s", "--output", "json"]].concat());
+    assert_eq!(shown["settings"]["instances"], serde_json::json!([18, 2]));
+    assert_eq!(shown["settings"]["beforeSeconds"].as_u64(), Some(600));
+    assert!(shown["clustered"]["errors"].as_f64().unwrap() > 5.0, "{shown}");
+    let (code, stdout, stderr) = run(&mut fw(&[&arguments[..], &["--for", "30s"]].concat()));
+    assert_eq!((code, stderr.as_str()), (0, ""));
+    assert!(stdout.contains("Stable before the start (10 min, 18 instances), how clustered"), "{stdout}");
+    assert!(stdout.contains("Promised by fw for requests that are independent: at most 1 %"), "{stdout}");
+    for (wrong, says) in [
+        (["--scenario", "busrts"], "did you mean bursts?"),
+        (["--instances", "19"], "written CANARY:STABLE"),
+        (["--history", "3h"], "2h at most"),
+    ] {
+        let (code, _, stderr) = run(&mut fw(&[&["plan", "simulate"], &wrong[..]].concat()));
+        assert!(code == 2 && stderr.contains(says), "{stderr}");
+    }
+}
+
+#[test]
 fn a_simulation_for_people_is_a_table_and_a_picture() {
     let folder = tempfile::tempdir().unwrap();
     let picture = folder.path().join("a.svg");

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use fw_model::Plan;
 use fw_runtime::config;
+use fw_sim::simulate::Medians;
 use fw_sim::world::Circumstance;
 use fw_sim::{Figures, Setup, Simulation, Summary, plot, simulate};
 
@@ -20,13 +21,14 @@ const RPS_DEFAULT: f64 = 500.0;
 const RPS_LOW: f64 = 1.0;
 /// Instances of stable and of the canary.
 const INSTANCES: (usize, usize) = (4, 1);
+/// The same where failures cluster: as much load on each at 5 %.
+const INSTANCES_CLUSTERED: (usize, usize) = (19, 1);
 /// What the simulation leaves out, said with every result.
-const LEFT_OUT: &str = "requests are independent; the look at once on a burst of errors is left out; other tools' rules are \
-                        re-implemented from their sources, without their metric delay";
+const LEFT_OUT: &str = "the look at once on a burst of errors is left out; other tools' rules are re-implemented from their sources, \
+                        without their metric delay";
 
 pub(super) fn run(args: &SimulateArgs, out: &mut Out) -> Result<(), Failure> {
     let setup = setup(args)?;
-    let is_built_in = args.config().is_none();
     let shows = std::io::stderr().is_terminal();
     let progress = |done: u64| {
         // Now and then is enough, and from several threads the last one wins.
@@ -44,7 +46,7 @@ pub(super) fn run(args: &SimulateArgs, out: &mut Out) -> Result<(), Failure> {
     if out.is_json() {
         return Ok(out.json(&simulation.summary)?);
     }
-    for line in lines(&simulation.summary, is_built_in) {
+    for line in lines(&simulation.summary, args) {
         out.line(&line)?;
     }
     Ok(())
@@ -74,9 +76,15 @@ fn setup(args: &SimulateArgs) -> Result<Setup, Failure> {
         look_ms: args.look.as_millis() as u64,
         horizon_ms: horizon.as_millis() as u64,
         metrics: args.metrics,
-        instances: INSTANCES,
-        history: None,
+        instances: instances(args),
+        history: args.history,
     })
+}
+
+/// Instances of stable and of the canary.
+fn instances(args: &SimulateArgs) -> (usize, usize) {
+    let usual = if args.scenario.clusters.is_any() { INSTANCES_CLUSTERED } else { INSTANCES };
+    args.instances.map_or(usual, |named| (named.stable, named.canary))
 }
 
 fn built_in_key() -> Result<fw_model::ServiceKey, Failure> {
@@ -96,7 +104,8 @@ fn draw(args: &SimulateArgs, simulation: &Simulation) -> Result<(), Failure> {
     Ok(())
 }
 
-fn lines(summary: &Summary, is_built_in: bool) -> Vec<String> {
+fn lines(summary: &Summary, args: &SimulateArgs) -> Vec<String> {
+    let is_independent = !args.scenario.clusters.is_any();
     let settings = &summary.settings;
     let phases = settings.phases_percent.iter().zip(&settings.phases_seconds);
     let phases: Vec<String> =
@@ -104,9 +113,10 @@ fn lines(summary: &Summary, is_built_in: bool) -> Vec<String> {
     let mut lines = vec![
         format!("{}: {} runs, seed {}", summary.scenario, thousands(settings.runs), settings.seed),
         format!(
-            "{} requests/s, stable fails {} %, {}, a look every {}, followed for {}",
+            "{} requests/s, stable fails {} %{}, {}, a look every {}, followed for {}",
             plain_number(settings.rps),
             plain_number(settings.stable_errors_percent),
+            if is_independent { "" } else { " and what clusters" },
             phases.join(" → "),
             span(settings.look_seconds),
             span(settings.for_seconds),
@@ -115,8 +125,9 @@ fn lines(summary: &Summary, is_built_in: bool) -> Vec<String> {
         ended(summary),
         String::new(),
     ];
-    lines.extend(if summary.is_regression { found(summary) } else { falsely(summary) });
+    lines.extend(if summary.is_regression { found(summary) } else { falsely(summary, is_independent) });
     lines.push(String::new());
+    lines.extend(summary.clustered.map(|medians| clustered(summary, medians)));
     if let Some(wald) = summary.wald_requests {
         lines.push(format!(
             "Wald: nobody can show this with fewer than {} canary requests at {} % false alarms.",
@@ -127,11 +138,26 @@ fn lines(summary: &Summary, is_built_in: bool) -> Vec<String> {
     if let Some(example) = &summary.example {
         lines.push(format!("First rollback: {example}"));
     }
-    if is_built_in {
+    if args.config().is_none() {
         lines.push("The built-in plan has no warm-up (analysis.warmUp: 0), so that delays compare with published tables.".into());
     }
-    lines.push(format!("Response times: {}. Left out: {LEFT_OUT}.", settings.latency));
+    let requests = if is_independent { "Left out: requests are independent;" } else { "Left out:" };
+    lines.push(format!("Response times: {}. {requests} {LEFT_OUT}.", settings.latency));
     lines
+}
+
+/// How clustered stable was, and over what it was measured.
+fn clustered(summary: &Summary, phi: Medians) -> String {
+    let settings = &summary.settings;
+    format!(
+        "Stable before the start ({}, {} instances), how clustered (φ, 1 = independent): errors {}, batches of 20 requests {}, slow \
+         requests {}; medians of the runs.",
+        span(settings.before_seconds as f64),
+        settings.instances[0],
+        one_decimal(phi.errors),
+        one_decimal(phi.batches),
+        one_decimal(phi.slow),
+    )
 }
 
 /// `98 % rolled back, 2 % held`.
@@ -192,7 +218,7 @@ fn found(summary: &Summary) -> Vec<String> {
     lines
 }
 
-fn falsely(summary: &Summary) -> Vec<String> {
+fn falsely(summary: &Summary, is_independent: bool) -> Vec<String> {
     let head = [("RULE", Align::Left), ("FALSE ROLLBACKS", Align::Right), ("95 % INTERVAL", Align::Right)];
     let rows: Vec<Vec<String>> = rules(summary)
         .into_iter()
@@ -203,8 +229,9 @@ fn falsely(summary: &Summary) -> Vec<String> {
         .collect();
     let mut lines = table(&head, &rows);
     let alpha = plain_number(100.0 * summary.settings.alpha);
+    let of = if is_independent { "" } else { " for requests that are independent" };
     lines.push(format!(
-        "Promised by fw: at most {alpha} % (analysis.alpha), over all looks, tests and phases."
+        "Promised by fw{of}: at most {alpha} % (analysis.alpha), over all looks, tests and phases."
     ));
     lines
 }
