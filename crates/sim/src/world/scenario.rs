@@ -217,9 +217,9 @@ fn circumstance(name: &str, value: Option<&str>, part: &str) -> Result<Circumsta
         ("trend", None) => Circumstance::Trend,
         _ => {
             let meant = name.split(':').next().and_then(|word| nearest(word, &NAMES));
-            let meant = meant.map_or_else(String::new, |known| format!(", did you mean {known}?"));
+            let meant = meant.map_or_else(|| ":".to_owned(), |known| format!(", did you mean {known}? All:"));
             return Err(format!(
-                "`{part}` is no scenario{meant}: healthy, error-rate=X%, latency=+30%|x2|+800ms, tail[=x5], onset=6m, slow-burn, \
+                "`{part}` is no scenario{meant} healthy, error-rate=X%, latency=+30%|x2|+800ms, tail[=x5], onset=6m, slow-burn, \
                  dependency-down, no-data, low-traffic, hang, trend, bursts, retries[:MEAN], sticky-users[:USERS], \
                  beta:PHI:TAU, slow-instances; a comma combines an onset, a regression, a circumstance and a way to cluster"
             ));

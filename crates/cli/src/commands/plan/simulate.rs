@@ -24,7 +24,7 @@ const INSTANCES: (usize, usize) = (4, 1);
 /// The same where failures cluster: as much load on each at 5 %.
 const INSTANCES_CLUSTERED: (usize, usize) = (19, 1);
 /// What the simulation leaves out, said with every result.
-const LEFT_OUT: &str = "the look at once on a burst of errors is left out; other tools' rules are re-implemented from their sources, \
+const LEFT_OUT: &str = "the look at once on a burst of errors; other tools' rules are re-implemented from their sources, \
                         without their metric delay";
 
 pub(super) fn run(args: &SimulateArgs, out: &mut Out) -> Result<(), Failure> {
