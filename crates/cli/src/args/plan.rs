@@ -35,7 +35,7 @@ pub(crate) struct PlanArgs {
 #[derive(Debug, Subcommand)]
 pub(crate) enum PlanCommand {
     /// Make up thousands of rollouts and show what the engine, and other tools' rules, would decide
-    Simulate(SimulateArgs),
+    Simulate(Box<SimulateArgs>),
     /// Say what each phase can prove and find with the traffic there is, and warn where it is too little
     Check(CheckArgs),
     /// Suggest durations and limits from past rollouts, as a change of the config
