@@ -282,7 +282,18 @@ async fn own(client: &mut Client, ctx: &ConnCtx, own: &Own, request: Option<(&As
     if !head_only {
         out.push(own.body.as_bytes());
     }
-    let written = std::future::poll_fn(|cx| {
+    let written = write_out(client).await;
+    client.moved();
+    match (written, stays) {
+        (false, _) => Then::Close,
+        (true, true) => Then::Next,
+        (true, false) => Then::Linger,
+    }
+}
+
+/// Writes all that is to be written; false where the client does not take it.
+async fn write_out(client: &mut Client) -> bool {
+    std::future::poll_fn(|cx| {
         while !client.out.is_empty() {
             match client.poll_write(cx, &[]) {
                 Poll::Ready(Ok(_)) => client.moved(),
@@ -293,13 +304,7 @@ async fn own(client: &mut Client, ctx: &ConnCtx, own: &Own, request: Option<(&As
         }
         client.poll_flush(cx).map(|flushed| flushed.is_ok())
     })
-    .await;
-    client.moved();
-    match (written, stays) {
-        (false, _) => Then::Close,
-        (true, true) => Then::Next,
-        (true, false) => Then::Linger,
-    }
+    .await
 }
 
 /// The upstream leaves HTTP: both ends are joined once the client has its 101.
@@ -308,18 +313,7 @@ async fn tunnel(mut client: Client, ctx: &Rc<ConnCtx>, answered: Answered) {
     answered.head.fields.write_to(&mut client.out);
     client.out.push(b"\r\n");
     let Some(upstream) = answered.download.into_tunnel() else { return };
-    let written = std::future::poll_fn(|cx| {
-        while !client.out.is_empty() {
-            match client.poll_write(cx, &[]) {
-                Poll::Ready(Ok(_)) => {}
-                Poll::Ready(Err(_)) => return Poll::Ready(false),
-                Poll::Pending if client.answer_stalled(cx) => return Poll::Ready(false),
-                Poll::Pending => return Poll::Pending,
-            }
-        }
-        client.poll_flush(cx).map(|flushed| flushed.is_ok())
-    })
-    .await;
+    let written = write_out(&mut client).await;
     // Observed to its end, and no load of the pool's any more.
     drop((answered.observation, answered.load));
     if written {

@@ -81,8 +81,12 @@ impl Conn {
 
     /// Looks whether the upstream closed it meanwhile; costs no system call unless something came.
     pub(super) fn is_usable(&mut self) -> bool {
-        let mut cx = Context::from_waker(std::task::Waker::noop());
-        poll_fill(&mut self.0.io, &mut cx, &mut self.0.held).is_pending()
+        !self.is_dead(&mut Context::from_waker(std::task::Waker::noop()))
+    }
+
+    /// Whether something came, be it only its end, though nothing was asked. No system call unless so.
+    fn is_dead(&mut self, cx: &mut Context<'_>) -> bool {
+        poll_fill(&mut self.0.io, cx, &mut self.0.held).is_ready()
     }
 
     /// The response is over and nothing was read beyond it: back to the pool.
@@ -166,6 +170,10 @@ impl Conn {
         asked.write_to(&mut self.0.out);
         let mut head = RespHead::default();
         let body = std::future::poll_fn(|cx| {
+            // One that was closed meanwhile shows here, before anything is sent that could not be sent twice.
+            if self.0.reused && self.0.written == before && self.is_dead(cx) {
+                return Poll::Ready(Err(SendFailure::NotSent));
+            }
             self.poll_upload(cx, asked, front, observation)?;
             let sent = self.0.written != before;
             loop {
