@@ -16,15 +16,13 @@ use crate::clock::Timer;
 use crate::h1::{Asked, Body, Buf, Framing, Head, Refusal, find_end, read_request};
 use crate::observe::{Observation, Refused};
 use crate::settings::{Limits, Timeouts};
-use crate::upstream::{Fault, Front, NOT_WHOLE, poll_fill, write_end, write_piece};
+use crate::upstream::{Fault, Front, NOT_WHOLE, PIECE_BYTES_MAX, poll_fill, write_end, write_piece};
 use crate::worker::Worker;
 
 /// What an HTTP/2 client sends first (RFC 9113 section 3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// Bytes of later requests read while one is answered.
 const AHEAD_BYTES_MAX: usize = 64 * 1024;
-/// Bytes of a body handed on at once.
-const PIECE_BYTES_MAX: usize = 32 * 1024;
 
 /// What is spoken on a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -127,6 +127,14 @@ fn status_line(minor: u8, status: u16, out: &mut Buf) {
     out.push(b"\r\n");
 }
 
+fn date(ctx: &ConnCtx, out: &mut Buf) {
+    ctx.worker.date(|date| {
+        for part in [b"date: ", date, b"\r\n"] {
+            out.push(part);
+        }
+    });
+}
+
 fn connection(minor: u8, stays: bool, out: &mut Buf) {
     match (minor, stays) {
         (0, true) => out.push(b"connection: keep-alive\r\n"),
@@ -159,11 +167,7 @@ fn begin(client: &mut Client, ctx: &ConnCtx, asked: &Asked, asker: &Asker, answe
         }
     }
     if !answered.date {
-        ctx.worker.date(|date| {
-            client.out.push(b"date: ");
-            client.out.push(date);
-            client.out.push(b"\r\n");
-        });
+        date(ctx, &mut client.out);
     }
     connection(minor, stays, &mut client.out);
     client.out.push(b"\r\n");
@@ -191,8 +195,7 @@ impl Pass {
                 // Whose fault it is was told where it belongs; the answer under way can't tell it any more.
                 if let Err(SendFailure::Fault(_)) = download.poll_upload(cx, asked, client, observation) {
                     observation.client_gone();
-                    self.then = Then::Close;
-                    return Poll::Ready(());
+                    return self.close();
                 }
             }
             let mut waits_for_client = false;
@@ -207,8 +210,7 @@ impl Pass {
                     }
                     Poll::Ready(Err(_)) => {
                         observation.client_gone();
-                        self.then = Then::Close;
-                        return Poll::Ready(());
+                        return self.close();
                     }
                     Poll::Pending => waits_for_client = true,
                 }
@@ -221,10 +223,7 @@ impl Pass {
                         client.moved();
                         continue;
                     }
-                    Poll::Ready(Err(_)) => {
-                        self.then = Then::Close;
-                        return Poll::Ready(());
-                    }
+                    Poll::Ready(Err(_)) => return self.close(),
                     Poll::Pending => {
                         // What was written so far must not wait for what comes next.
                         let _ = client.poll_flush(cx);
@@ -238,15 +237,22 @@ impl Pass {
             } else {
                 return Poll::Pending;
             }
-            self.then = Then::Close;
-            return Poll::Ready(());
+            return self.close();
         }
+    }
+
+    /// It went wrong.
+    fn close(&mut self) -> Poll<()> {
+        self.then = Then::Close;
+        Poll::Ready(())
     }
 
     /// All is written. An upload that nobody reads any more leaves the connection out of step.
     fn end(&mut self, cx: &mut Context<'_>, client: &mut Client) -> Poll<()> {
-        if client.poll_flush(cx).is_pending() && !client.answer_stalled(cx) {
-            return Poll::Pending;
+        match client.poll_flush(cx) {
+            Poll::Ready(Ok(())) => {}
+            Poll::Pending if !client.answer_stalled(cx) => return Poll::Pending,
+            _ => return self.close(),
         }
         if !client.is_uploaded() || (self.then == Then::Close && !client.is_idle()) {
             self.then = Then::Linger;
@@ -272,11 +278,7 @@ async fn own(client: &mut Client, ctx: &ConnCtx, own: &Own, request: Option<(&As
         }
     }
     out.push(format!("content-length: {}\r\n", own.body.len()).as_bytes());
-    ctx.worker.date(|date| {
-        out.push(b"date: ");
-        out.push(date);
-        out.push(b"\r\n");
-    });
+    date(ctx, out);
     connection(minor, stays, out);
     out.push(b"\r\n");
     if !head_only {
@@ -324,9 +326,9 @@ async fn tunnel(mut client: Client, ctx: &Rc<ConnCtx>, answered: Answered) {
 /// Reads on for a moment: closing with bytes unread would reset the connection under the answer.
 /// Source: RFC 9112 section 9.6.
 async fn linger(mut stream: Stream) {
-    // A client that is told so closes; one that does not is read from for a while.
-    let _ = tokio::io::AsyncWriteExt::shutdown(&mut stream).await;
     let drain = async {
+        // A client that is told so closes; one that does not is read from for a while.
+        let _ = tokio::io::AsyncWriteExt::shutdown(&mut stream).await;
         let mut buf = [0_u8; 4096];
         let mut total = 0;
         while total < LINGER_BYTES_MAX {

@@ -23,7 +23,7 @@ use crate::clock::Timer;
 use crate::exchange::{Answered, Outcome, exchange};
 use crate::h1::{Asked, Buf, Framing};
 use crate::observe::{Observation, Refused};
-use crate::upstream::{Coding, Fault, Front, NOT_WHOLE, headers, write_end, write_piece};
+use crate::upstream::{Coding, Fault, Front, NOT_WHOLE, PIECE_BYTES_MAX, headers, write_end, write_piece};
 
 /// Streams a client may have open at once on a connection.
 const H2_STREAMS_MAX: u32 = 256;
@@ -124,11 +124,11 @@ fn asked(parts: &http::request::Parts, incoming: &Incoming) -> Asked {
 }
 
 fn own(own: Own) -> Response<RespBody> {
-    let mut response = Response::new(RespBody::Whole(Some(Bytes::from(own.body.clone()))));
+    let fields =
+        own.fields().map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
+    let mut response = Response::new(RespBody::Whole(Some(Bytes::from(own.body))));
     *response.status_mut() = own.status;
-    for (name, value) in own.fields() {
-        response.headers_mut().insert(HeaderName::from_static(name), HeaderValue::from_static(value));
-    }
+    response.headers_mut().extend(fields);
     response
 }
 
@@ -190,9 +190,6 @@ impl Stream {
         Stream { incoming, uploaded, bytes: 0, bytes_max, piece: Bytes::new(), timer, timing: false, idle }
     }
 }
-
-/// Bytes of a body handed on at once.
-const PIECE_BYTES_MAX: usize = 32 * 1024;
 
 impl Front for Stream {
     fn is_uploaded(&self) -> bool {

@@ -6,6 +6,7 @@
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::buf::Buf;
+use super::syntax::LOWER;
 
 /// What a section with some cookies takes.
 const USUAL_BYTES: usize = 512;
@@ -46,8 +47,21 @@ impl Fields {
         self.push_with(name.len(), value, |bytes| bytes.extend_from_slice(name));
     }
 
+    /// Adds a field as it was read, its name in lower case; false where the name is no token.
+    pub(super) fn push_read(&mut self, name: &[u8], value: &[u8]) -> bool {
+        let mut token = !name.is_empty();
+        self.push_with(name.len(), value, |bytes| {
+            bytes.extend(name.iter().map(|&b| {
+                let lower = LOWER[usize::from(b)];
+                token &= lower != 0;
+                lower
+            }));
+        });
+        token
+    }
+
     /// Adds a field whose name `write` writes. Sections are limited to far below 4 GiB.
-    pub(super) fn push_with(&mut self, name_len: usize, value: &[u8], write: impl FnOnce(&mut Vec<u8>)) {
+    fn push_with(&mut self, name_len: usize, value: &[u8], write: impl FnOnce(&mut Vec<u8>)) {
         if self.lines.capacity() == 0 {
             // Room for a usual section at once, instead of growing to it step by step.
             self.bytes.reserve(USUAL_BYTES);
@@ -98,16 +112,12 @@ impl Fields {
 
     /// The values of a field, by its name in lower case.
     pub(crate) fn all<'a>(&'a self, name: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
-        self.live()
-            .filter(move |line| line.name as usize == name.len() && self.name(*line) == name)
-            .map(|line| self.value(line))
+        self.live().filter(move |line| self.name(*line) == name).map(|line| self.value(line))
     }
 
     /// The first value of a field.
     pub(crate) fn get(&self, name: &[u8]) -> Option<&[u8]> {
-        self.live()
-            .find(|line| line.name as usize == name.len() && self.name(*line) == name)
-            .map(|line| self.value(line))
+        self.live().find(|line| self.name(*line) == name).map(|line| self.value(line))
     }
 
     /// Takes a field out.

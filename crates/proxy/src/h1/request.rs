@@ -10,7 +10,7 @@ use memchr::memchr;
 
 use super::buf::Buf;
 use super::fields::Fields;
-use super::syntax::{LOWER, has_control, is_token, number, trim};
+use super::syntax::{has_control, is_token, number, trim};
 
 use crate::observe::Refused;
 use crate::settings::Limits;
@@ -225,15 +225,7 @@ impl<'a> Seen<'a> {
         }
         let Some(colon) = memchr(b':', line) else { return bad("a header field has no colon") };
         let (name, value) = (&line[..colon], trim(&line[colon + 1..]));
-        let mut token = !name.is_empty();
-        fields.push_with(name.len(), value, |bytes| {
-            bytes.extend(name.iter().map(|&b| {
-                let lower = LOWER[usize::from(b)];
-                token &= lower != 0;
-                lower
-            }));
-        });
-        if !token {
+        if !fields.push_read(name, value) {
             return bad("a header field's name is not a token");
         }
         if has_control(value) {

@@ -7,7 +7,7 @@ use memchr::memchr;
 
 use super::body::{Body, Chunk};
 use super::fields::Fields;
-use super::syntax::{LOWER, has_control, number, trim};
+use super::syntax::{has_control, number, trim};
 
 /// Largest head of a response, bytes.
 const HEAD_BYTES_MAX: usize = 256 * 1024;
@@ -146,15 +146,7 @@ impl Seen {
     fn field(&mut self, line: &[u8], fields: &mut Fields) -> Result<(), &'static str> {
         let colon = memchr(b':', line).filter(|&colon| colon > 0).ok_or("a header field has no name")?;
         let (name, value) = (&line[..colon], trim(&line[colon + 1..]));
-        let mut token = true;
-        fields.push_with(name.len(), value, |bytes| {
-            bytes.extend(name.iter().map(|&b| {
-                let lower = LOWER[usize::from(b)];
-                token &= lower != 0;
-                lower
-            }));
-        });
-        if !token || has_control(value) {
+        if !fields.push_read(name, value) || has_control(value) {
             return Err("a header field has a character it must not have");
         }
         match name.len() {

@@ -17,6 +17,9 @@ pub(crate) enum Fault {
 /// What is told where nothing better is known.
 pub(crate) const NOT_WHOLE: Fault = Fault::Client("the request body was not received whole");
 
+/// Bytes of a body handed on at once.
+pub(crate) const PIECE_BYTES_MAX: usize = 32 * 1024;
+
 /// Who asked.
 pub(crate) trait Front {
     /// Whether the whole body was handed on.

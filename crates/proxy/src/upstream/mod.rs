@@ -26,7 +26,7 @@ use crate::worker::Worker;
 
 pub(crate) use connect::{connect, tls_config};
 pub(crate) use download::{Coding, Download};
-pub(crate) use front::{Fault, Front, NOT_WHOLE, write_end, write_piece};
+pub(crate) use front::{Fault, Front, NOT_WHOLE, PIECE_BYTES_MAX, write_end, write_piece};
 pub(crate) use h1::{Conn, poll_fill};
 pub(crate) use tunnel::splice;
 
