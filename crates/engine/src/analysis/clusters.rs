@@ -95,16 +95,11 @@ impl Clusters {
         let counts_all = plan.analysis.clustering == Mode::Ignore
             || plan.analysis.on_concentrated == OnConcentrated::Rollback;
         let counted = if counts_all { all } else { counted.total() };
-        self.held_back += (all - counted).max(0.0);
+        let held_back = (all - counted).max(0.0);
+        self.held_back += held_back;
         let silent =
             self.stable.taken().filter(|slot| stable.iter().all(|(known, _)| known != slot)).collect();
-        let mut sources = Sources {
-            stable,
-            silent,
-            errors: Groups::default(),
-            counted,
-            held_back: (all - counted).max(0.0),
-        };
+        let mut sources = Sources { stable, silent, errors: Groups::default(), counted, held_back };
         sources.errors = sources.groups(|counts| {
             Group::failures(counts.requests as f64, counts.errors.min(counts.requests) as f64)
         });

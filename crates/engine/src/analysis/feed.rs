@@ -5,6 +5,7 @@ use std::time::Duration;
 use fw_model::{Counts, Histogram, Plan};
 use fw_stats::mean::Moments;
 use fw_stats::relative::Pair;
+use fw_stats::test::Look;
 
 use crate::rollout::{Delta, InFlight, Tally};
 
@@ -41,6 +42,11 @@ pub(crate) fn tau_seconds(plan: &Plan) -> f64 {
 }
 
 impl Feed<'_> {
+    /// A look of a comparison in which every failure counts.
+    pub(crate) fn look(&self, counts: Pair, phase_began: bool) -> Look {
+        Look { counts, counted: counts.s_t, seconds: self.seconds, phase_began, ..Look::default() }
+    }
+
     /// Errors of both versions.
     pub(crate) fn errors(&self) -> Pair {
         pair(self.fresh, |counts| (counts.requests as f64, counts.errors as f64))

@@ -26,7 +26,7 @@ pub(crate) fn look(metric: &mut Metric, spec: &MetricSpec, feed: &Feed<'_>, bega
     match spec.kind {
         MetricKind::Proportion => {
             let counts = Pair { n_t: t.n, s_t: t.s1, n_c: c.n, s_c: c.s1 };
-            metric.rate.look(&rate_ask(spec, feed.tau_seconds), counts, feed.seconds, began, None);
+            metric.rate.look(&rate_ask(spec, feed.tau_seconds), &feed.look(counts, began), None);
         }
         MetricKind::Amount { .. } => {
             metric.mean.look(&mean_ask(spec, feed.tau_seconds), (t, c), (feed.seconds, began), 1.0);

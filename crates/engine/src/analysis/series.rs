@@ -23,6 +23,9 @@ use super::past::{Edge, above};
 /// Rates and limits of exactly 0 or 1 leave no room for evidence: they are moved by this.
 const LIMIT_ROOM: f64 = 1e-6;
 
+/// What a test is discounted by: what is known of clusters, and stable's sources in this look.
+pub(crate) type Among<'a> = (&'a mut Clustering, &'a Groups);
+
 /// A rate compared with stable's.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub(crate) struct Versus {
@@ -34,37 +37,15 @@ pub(crate) struct Versus {
 }
 
 impl Versus {
-    pub(crate) fn look(
-        &mut self,
-        ask: &Ask,
-        counts: Pair,
-        seconds: f64,
-        began: bool,
-        predicted: Option<f64>,
-    ) {
-        self.seen.add(counts);
-        self.visit.add(counts);
-        self.test.look_at(ask, counts, seconds, began, predicted);
-    }
-
-    /// As [`Self::look_among`], with nothing discounted.
-    pub(crate) fn look_at_face_value(&mut self, ask: &Ask, look: &Look) -> Option<Closed> {
+    /// Takes in a look; the block it closed, if one. With `among` it is discounted by what is known of clusters, which
+    /// then learns from stable's sources.
+    pub(crate) fn look(&mut self, ask: &Ask, look: &Look, among: Option<Among<'_>>) -> Option<Closed> {
         self.seen.add(look.counts);
         self.visit.add(look.counts);
-        self.test.take_in(ask, look, 1.0)
-    }
-
-    /// As [`Self::look`], discounted by what `clustering` knows, which then learns from `groups`.
-    pub(crate) fn look_among(
-        &mut self,
-        ask: &Ask,
-        look: &Look,
-        clustering: &mut Clustering,
-        groups: &Groups,
-    ) -> Option<Closed> {
-        self.seen.add(look.counts);
-        self.visit.add(look.counts);
-        clustering.look(&mut self.test, ask, look, groups)
+        match among {
+            Some((clustering, groups)) => clustering.look(&mut self.test, ask, look, groups),
+            None => self.test.take_in(ask, look, 1.0),
+        }
     }
 
     pub(crate) fn enter_phase(&mut self) {
@@ -89,44 +70,24 @@ pub(crate) struct Slower {
 }
 
 impl Slower {
-    /// As [`Self::look`], discounted for clusters of slow requests.
-    pub(crate) fn look_among(
-        &mut self,
-        ask: &Ask,
-        edge: Edge,
-        times: [&Histogram; 2],
-        ages: [&Histogram; 2],
-        clock: (f64, bool),
-        among: (&mut Clustering, &Groups),
-    ) {
-        let (n_t, s_t) = arm(times[0], ages[0], edge.canary, &mut self.ahead[0]);
-        let (n_c, s_c) = arm(times[1], ages[1], edge.stable, &mut self.ahead[1]);
-        self.threshold_ms = edge.canary_ms();
-        let look = Look {
-            counts: Pair { n_t, s_t, n_c, s_c },
-            counted: s_t,
-            seconds: clock.0,
-            phase_began: clock.1,
-            predicted: Some(edge.base),
-            ..Look::default()
-        };
-        self.versus.look_among(ask, &look, among.0, among.1);
-    }
-
-    /// Takes in response times of canary and stable and the ages of requests under way.
+    /// Takes in response times of canary and stable and the ages of requests under way; `clock` is the time since the
+    /// look before, seconds, and whether a phase began.
     pub(crate) fn look(
         &mut self,
         ask: &Ask,
         edge: Edge,
         times: [&Histogram; 2],
         ages: [&Histogram; 2],
-        seconds: f64,
-        began: bool,
+        (seconds, phase_began): (f64, bool),
+        among: Option<Among<'_>>,
     ) {
         let (n_t, s_t) = arm(times[0], ages[0], edge.canary, &mut self.ahead[0]);
         let (n_c, s_c) = arm(times[1], ages[1], edge.stable, &mut self.ahead[1]);
         self.threshold_ms = edge.canary_ms();
-        self.versus.look(ask, Pair { n_t, s_t, n_c, s_c }, seconds, began, Some(edge.base));
+        let counts = Pair { n_t, s_t, n_c, s_c };
+        let predicted = Some(edge.base);
+        let look = Look { counts, counted: s_t, seconds, phase_began, predicted, ..Look::default() };
+        self.versus.look(ask, &look, among);
     }
 }
 

@@ -9,7 +9,6 @@ use fw_model::plan::Clustering as Mode;
 use fw_model::{Counts, Plan};
 use fw_stats::mean::Moments;
 use fw_stats::numbers::{Numbers, listed, unlisted};
-use fw_stats::relative::Pair;
 use fw_stats::test::Look;
 
 use super::clusters::{Clusters, Sources};
@@ -136,8 +135,7 @@ impl State {
 
     fn compare(&mut self, feed: &Feed<'_>, sources: &Sources<'_>, planes: usize) {
         let began = std::mem::take(&mut self.phase.comparisons_begin);
-        self.compare_errors(feed, sources, began);
-        self.compare_other_rates(feed, sources, began);
+        self.compare_rates(feed, sources, began);
         self.compare_times(feed, sources, began);
         for (state, spec) in self.metrics.iter_mut().zip(&feed.plan.metrics) {
             if tests::is_judged(spec) {
@@ -147,49 +145,21 @@ impl State {
         self.ratio.look(feed, planes);
     }
 
-    fn compare_errors(&mut self, feed: &Feed<'_>, sources: &Sources<'_>, began: bool) {
-        let ask = tests::errors(feed.tau_seconds);
-        let look = Look {
-            counts: feed.errors(),
-            counted: sources.counted,
-            seconds: feed.seconds,
-            phase_began: began,
-            ..Look::default()
-        };
-        let clusters = &mut *self.clusters;
-        let closed = if discounts(feed.plan) {
-            self.errors.look_among(&ask, &look, &mut clusters.errors, &sources.errors)
-        } else {
-            self.errors.look_at_face_value(&ask, &look)
-        };
-        if let Some(block) = closed {
+    fn compare_rates(&mut self, feed: &Feed<'_>, sources: &Sources<'_>, began: bool) {
+        let (tau, discounts, clusters) = (feed.tau_seconds, discounts(feed.plan), &mut *self.clusters);
+        let (ask, of_apdex) = (tests::errors(tau), tests::apdex(tau));
+        let errors = Look { counted: sources.counted, ..feed.look(feed.errors(), began) };
+        let among = discounts.then_some((&mut clusters.errors, &sources.errors));
+        if let Some(block) = self.errors.look(&ask, &errors, among) {
             clusters.errors_raw.take_in(&ask, &block);
         }
-    }
-
-    fn compare_other_rates(&mut self, feed: &Feed<'_>, sources: &Sources<'_>, began: bool) {
-        let tau = feed.tau_seconds;
-        let (client_errors, apdex) = (feed.client_errors(), feed.dissatisfied());
-        let look = |counts: Pair, counted: f64| Look {
-            counts,
-            counted,
-            seconds: feed.seconds,
-            phase_began: began,
-            ..Look::default()
-        };
+        let (groups, client_errors) = (sources.client_errors(), feed.look(feed.client_errors(), began));
+        let among = discounts.then_some((&mut clusters.client_errors, &groups));
+        self.client_errors.look(&tests::client_errors(tau), &client_errors, among);
         // A failure that does not count as one is no dissatisfaction either.
-        let content = (apdex.s_t - sources.held_back).max(0.0);
-        let (client_errors, apdex) = (look(client_errors, client_errors.s_t), look(apdex, content));
-        let clusters = &mut *self.clusters;
-        let (of_4xx, of_apdex) = (tests::client_errors(tau), tests::apdex(tau));
-        if discounts(feed.plan) {
-            let groups = sources.client_errors();
-            self.client_errors.look_among(&of_4xx, &client_errors, &mut clusters.client_errors, &groups);
-            self.apdex.look_among(&of_apdex, &apdex, &mut clusters.apdex, &sources.dissatisfied());
-        } else {
-            self.client_errors.look_at_face_value(&of_4xx, &client_errors);
-            self.apdex.look_at_face_value(&of_apdex, &apdex);
-        }
+        let (groups, apdex) = (sources.dissatisfied(), feed.look(feed.dissatisfied(), began));
+        let apdex = Look { counted: (apdex.counted - sources.held_back).max(0.0), ..apdex };
+        self.apdex.look(&of_apdex, &apdex, discounts.then_some((&mut clusters.apdex, &groups)));
     }
 
     fn compare_times(&mut self, feed: &Feed<'_>, sources: &Sources<'_>, began: bool) {
@@ -202,16 +172,12 @@ impl State {
             self.latency.iter_mut().zip(clusters).zip(tests::QUANTILES)
         {
             let Some(edge) = self.past.edge(quantile, tests::LATENCY_MARGIN, floor) else { continue };
-            let ask = tests::latency(tau);
-            if discounts(feed.plan) {
-                let groups = sources.slow(edge);
-                slower.look_among(&ask, edge, times, ages, (seconds, began), (clustering, &groups));
-            } else {
-                slower.look(&ask, edge, times, ages, seconds, began);
-            }
+            let groups = sources.slow(edge);
+            let among = discounts(feed.plan).then_some((clustering, &groups));
+            slower.look(&tests::latency(tau), edge, times, ages, (seconds, began), among);
         }
         if let Some(edge) = self.past.edge_below(tests::GATING_QUANTILE, tests::LATENCY_BAD, floor) {
-            self.latency_safe.look(&tests::latency_safe(tau), edge, times, ages, seconds, began);
+            self.latency_safe.look(&tests::latency_safe(tau), edge, times, ages, (seconds, began), None);
         }
         self.fix_cap();
         let cap = self.phase.cap_ms;
