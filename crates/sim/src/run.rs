@@ -8,7 +8,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use fw_engine::rollout::{Before, Delta, InFlight, SourceSeen};
+use fw_engine::rollout::{Delta, InFlight, SourceSeen};
 use fw_engine::{Effect, Event, Look, Notice, Rejection, Rollout, Started, Status, Transition};
 use fw_model::{Epoch, Plan, RunId, Salt, SourceId, Timestamp, Variant, Weight};
 
@@ -16,7 +16,7 @@ use crate::chance::Chance;
 use crate::history::Recorded;
 use crate::peers::Peers;
 use crate::world::{
-    Circumstance, Clustered, Moment, Past, Regression, Scenario, Seen, Traffic, instance_name,
+    Circumstance, Clustered, Moment, Past, Regression, Scenario, Seen, Traffic, Watched, instance_name,
 };
 
 /// How long stable was watched before the start where requests are independent and nothing else is said.
@@ -174,11 +174,13 @@ impl<'a> World<'a> {
         let span = setup.watched_before();
         let (before, clustered) = if setup.has_seconds() {
             let past = traffic.past(&mut chance, span);
-            let before = Before { span: past.span(), stable: past.total() };
             let is_any = !past.watched.is_empty();
-            (is_any.then(|| Box::new(before)), is_any.then(|| past.clustered()))
+            (is_any.then(|| Box::new(past.history(&setup.plan))), is_any.then(|| past.clustered()))
         } else {
-            (Some(Box::new(Before { span, stable: traffic.before(&mut chance, span) })), None)
+            let stable = traffic.before(&mut chance, span);
+            let instances = vec![(instance_name(Variant::Stable, 0), stable)];
+            let whole = Watched { seconds: span.as_secs_f64(), instances };
+            (Some(Box::new(Past { watched: vec![whole] }.history(&setup.plan))), None)
         };
         let started = Started {
             run: RunId { key: setup.plan.key.clone(), number: 1 },

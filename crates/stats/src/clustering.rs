@@ -55,11 +55,24 @@ impl Clustering {
     ///
     /// Returns the block if one was closed. `groups` are raw counts of stable and sum to `look.counts`' stable side.
     pub fn look(&mut self, test: &mut Comparison, ask: &Ask, look: &Look, groups: &Groups) -> Option<Closed> {
+        self.look_at_least(test, ask, look, groups, 1.0)
+    }
+
+    /// As [`Clustering::look`], discounted by `least` at least: by the φ, from earlier looks, of events that are among
+    /// this test's.
+    pub fn look_at_least(
+        &mut self,
+        test: &mut Comparison,
+        ask: &Ask,
+        look: &Look,
+        groups: &Groups,
+        least: f64,
+    ) -> Option<Closed> {
         let late = plant::has(Bug::PhiAtClose);
         if late {
             self.observe(ask, groups, look.predicted.unwrap_or(test.stable_rate()), look.seconds);
         }
-        let closed = test.take_in(ask, look, self.phi().value);
+        let closed = test.take_in(ask, look, self.phi().value.max(least));
         if !late {
             self.observe(ask, groups, look.predicted.unwrap_or(test.stable_rate()), look.seconds);
         }

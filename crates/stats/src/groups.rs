@@ -111,7 +111,7 @@ pub(crate) fn elapsed(seconds: f64) -> f64 {
 
 /// Which source has which slot. Constant size; survives restarts as [`Numbers`].
 ///
-/// The first [`GROUPS_MAX`] sources have a slot each, later ones share by hash. Begin anew with each rollout.
+/// The first [`GROUPS_MAX`] sources have a slot each, later ones share by hash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Slots {
     /// 53 bits of the hash of the source's name; 0 = free.
@@ -141,6 +141,11 @@ fn id(source: &str) -> u64 {
 }
 
 impl Slots {
+    /// Gives up a slot (modulo [`GROUPS_MAX`]): its source is gone.
+    pub fn release(&mut self, slot: usize) {
+        self.owner[slot % GROUPS_MAX] = 0;
+    }
+
     /// Slots that belong to a source, in order.
     pub fn taken(&self) -> impl Iterator<Item = usize> {
         self.owner.iter().enumerate().filter(|(_, owner)| **owner != 0).map(|(slot, _)| slot)
@@ -175,6 +180,9 @@ mod tests {
         let mut again: Slots = unlisted(&listed(&slots)).unwrap();
         assert_eq!(names.iter().map(|name| again.slot(name)).collect::<Vec<_>>(), first);
         assert!(unlisted::<Slots>(&[f64::NAN; GROUPS_MAX]).is_some());
+        again.release(7);
+        assert_eq!(again.taken().count(), GROUPS_MAX - 1);
+        assert_eq!(again.slot("a new one"), 7);
     }
 
     #[test]

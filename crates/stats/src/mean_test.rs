@@ -126,9 +126,14 @@ impl MeanComparison {
         self.base_c.prediction().mean
     }
 
-    /// Seeds stable's prediction with its values from before the rollout.
-    pub fn seed(&mut self, stable: Moments) {
-        self.base_c = BaseMean { sums: stable };
+    /// Learns stable's mean from values of stable alone; `seconds` since the look before.
+    pub fn observe(&mut self, stable: Moments, seconds: f64) {
+        self.base_c.update(stable, seconds, base::MEMORY_SECONDS);
+    }
+
+    /// A comparison that knows what this one learnt of stable, and nothing else.
+    pub fn begun_anew(&self) -> MeanComparison {
+        MeanComparison { base_c: self.base_c, ..MeanComparison::default() }
     }
 }
 
@@ -192,7 +197,7 @@ mod tests {
     fn a_block_is_discounted_by_the_dispersion_of_its_opening() {
         let harm = |phi: [f64; 2]| {
             let mut test = MeanComparison::default();
-            test.seed(values(500.0, 0.1));
+            test.observe(values(500.0, 0.1), 1.0);
             test.look_at(&ask(), values(3.0, 0.3), values(30.0, 0.1), 1.0, true, phi[0]);
             test.look_at(&ask(), values(30.0, 0.3), values(300.0, 0.1), 1.0, false, phi[1]);
             test.log_harm()

@@ -221,9 +221,14 @@ impl Comparison {
         self.harm = Onset::default();
     }
 
-    /// Seeds the prediction with stable's counts from before the rollout.
-    pub fn seed(&mut self, n: f64, s: f64) {
-        self.base = BaseRate { n, s };
+    /// Learns stable's rate from a look of stable alone: `n` requests, `s` failures, `seconds` since the look before.
+    pub fn observe(&mut self, n: f64, s: f64, seconds: f64) {
+        self.base.update(n, s, seconds, base::MEMORY_SECONDS);
+    }
+
+    /// A comparison that knows what this one learnt of stable, and nothing else.
+    pub fn begun_anew(&self) -> Comparison {
+        Comparison { base: self.base, ..Comparison::default() }
     }
 }
 

@@ -34,20 +34,28 @@ pub(super) struct Known {
     name: Cow<'static, str>,
     said: Said,
     phi: f64,
+    discount: Option<String>,
 }
 
 /// Every test of the plan, as it stands.
 pub(super) fn known(plan: &Plan, rollout: &Rollout) -> Vec<Known> {
     let discounts = plan.analysis.clustering == Clustering::Discount;
+    let clusters = &rollout.analysis.clusters;
     let phi = |test| match test {
-        Test::Errors | Test::ErrorLimit if discounts => rollout.analysis.clusters.phi().value,
-        Test::ClientErrors if discounts => rollout.analysis.clusters.client_errors.phi().value,
-        Test::Apdex if discounts => rollout.analysis.clusters.apdex.phi().value,
-        Test::Mean if discounts => rollout.analysis.clusters.mean.phi().0,
-        Test::Latency(place) if discounts => rollout.analysis.clusters.latency[place].phi().value,
-        _ => 1.0,
+        Test::Errors | Test::ErrorLimit => Some(clusters.phi()),
+        Test::Batches => Some(clusters.batches.phi()),
+        Test::ClientErrors => Some(clusters.client_errors.phi()),
+        Test::Apdex => Some(clusters.phi_of_apdex()),
+        Test::Mean => Some(clusters.phi_of_mean()),
+        Test::Latency(place) => Some(clusters.latency[place].phi()),
+        Test::MeanLimit | Test::Metric(_) | Test::Health => None,
     };
-    let known = |(test, weight)| Known { phi: phi(test), ..one(plan, rollout, test, weight) };
+    let known = |(test, weight)| {
+        let phi = phi(test).filter(|_| discounts);
+        let shown = phi.filter(|phi| phi.value > fw_stats::clustering::PHI_WORTH_SHOWING);
+        let (phi, discount) = (phi.map_or(1.0, |phi| phi.value), shown.map(|phi| clusters.discount(phi)));
+        Known { phi, discount, ..one(plan, rollout, test, weight) }
+    };
     tests::asked(plan).map(known).collect()
 }
 
@@ -56,6 +64,7 @@ fn one(plan: &Plan, rollout: &Rollout, test: Test, weight: f64) -> Known {
     match test {
         Test::ErrorLimit => error_limit(rollout, weight),
         Test::Errors => compared(test, weight, &state.errors, "errors"),
+        Test::Batches => batches(rollout, weight),
         Test::ClientErrors => compared(test, weight, &state.client_errors, "4xx answers"),
         Test::Latency(place) => latency(rollout, place, weight),
         Test::Mean => mean(rollout, weight),
@@ -82,6 +91,7 @@ impl Known {
             name,
             said: Said::NoLimit,
             phi: 1.0,
+            discount: None,
         }
     }
 
@@ -148,6 +158,7 @@ impl Known {
             said: self.said,
             odds,
             phi: self.phi,
+            discount: self.discount,
             weight: self.weight,
             log_evidence: self.log_harm,
             canary: self.canary,
@@ -192,6 +203,13 @@ fn compared(test: Test, weight: f64, versus: &Versus, what: &'static str) -> Kno
     Known::new(test, weight, versus.test.log_harm(), (versus.seen.n_t, versus.seen.s_t))
         .counted(canary, stable)
         .about(percent_of(n_t, s_t), limit, said)
+}
+
+fn batches(rollout: &Rollout, weight: f64) -> Known {
+    let (state, errors) = (&rollout.analysis, rollout.analysis.errors.seen);
+    let known = compared(Test::Batches, weight, &state.batches, "batches of 20 requests with an error");
+    // How much was seen is told by requests and failures, as for the other test of errors.
+    Known { guard: (errors.n_t, errors.s_t), ..known }.named("errorsVsStable batches")
 }
 
 fn latency(rollout: &Rollout, place: usize, weight: f64) -> Known {

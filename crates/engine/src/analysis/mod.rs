@@ -8,6 +8,7 @@ mod clusters;
 mod feed;
 pub(crate) mod findings;
 mod health;
+mod history;
 mod metric;
 mod past;
 mod questions;
@@ -27,6 +28,7 @@ use fw_stats::decision::{self, Evidence, Lead, Levels, Outcome, PhaseTime};
 use crate::rollout::{Rollout, Trigger};
 
 pub(crate) use feed::{Feed, tau_seconds};
+pub use history::History;
 pub use said::{Answer, Said};
 pub use state::State;
 use tests::Test;
@@ -107,6 +109,8 @@ pub struct Finding {
     pub odds: Option<(f64, f64)>,
     /// How clustered stable's failures of this kind are: its evidence is discounted by that; 1 where it is not.
     pub phi: f64,
+    /// The same in words, with how it is known; none where it is too small to matter.
+    pub discount: Option<String>,
     /// Its part of the shared wealth, 0 to 1.
     pub weight: f64,
     /// ln of its own evidence: its part of the rollout's is that plus ln of the weight.
@@ -135,11 +139,7 @@ pub struct Question {
 impl Finding {
     /// In words with counts and evidence.
     pub fn text(&self) -> String {
-        let discount = if self.phi > fw_stats::clustering::PHI_WORTH_SHOWING {
-            format!(" (discounted {:.1}x: stable's own failures come in clusters)", self.phi)
-        } else {
-            String::new()
-        };
+        let discount = self.discount.as_ref().map_or(String::new(), |words| format!(" ({words})"));
         match self.odds {
             None => self.said.to_string(),
             Some((log, needed)) => {
@@ -285,6 +285,7 @@ fn concentrated(
         .map(|(evidence, known)| {
             let log_harm = match known.test {
                 Test::Errors => clusters.errors_raw.log_all_failures(),
+                Test::Batches => clusters.batches_raw.log_all_failures(),
                 Test::ErrorLimit => clusters.limit_raw.log_all_failures(),
                 _ => evidence.log_harm,
             };
@@ -302,5 +303,5 @@ fn strongest(known: &[findings::Known]) -> Option<usize> {
 
 /// An interval of the health score that holds at every look with 95 %: low, high. None without canary requests.
 pub fn health_interval(rollout: &Rollout) -> Option<(f64, f64)> {
-    health::bounds(&sample::with_overdue(rollout), fw_model::plan::BETA).map(|b| (b.low, b.high))
+    health::bounds(&sample::with_overdue(rollout), fw_model::plan::BETA, [1.0; 3]).map(|b| (b.low, b.high))
 }

@@ -46,24 +46,17 @@ impl Edge {
 }
 
 impl Past {
-    /// From stable's requests before the rollout, watched over `span_seconds`.
-    pub(crate) fn seeded(before: &Histogram, span_seconds: f64) -> Past {
-        let mut past = Past::default();
-        past.add(before, (MEMORY_SECONDS / span_seconds.max(1.0)).min(1.0));
-        past
-    }
-
     /// Takes in what stable did in a look that took so long; after the look was judged.
     pub(crate) fn update(&mut self, stable: &Histogram, seconds: f64) {
         self.newest *= (seconds.clamp(0.0, 100.0 * MEMORY_SECONDS) / MEMORY_SECONDS).exp();
-        self.add(stable, 1.0);
+        self.add(stable);
         if self.newest > WEIGHT_MAX {
             self.weights.iter_mut().for_each(|weight| *weight /= self.newest);
             self.newest = 1.0;
         }
     }
 
-    fn add(&mut self, counts: &Histogram, share: f64) {
+    fn add(&mut self, counts: &Histogram) {
         for (index, count) in counts.iter() {
             let index = index.clamp(INDEX_MIN, INDEX_MAX);
             if self.weights.is_empty() {
@@ -78,7 +71,7 @@ impl Past {
             if place + ROOM >= self.weights.len() {
                 self.weights.resize(place + ROOM + 1, 0.0);
             }
-            self.weights[place] += count as f64 * share * self.newest;
+            self.weights[place] += count as f64 * self.newest;
         }
     }
 
@@ -146,32 +139,38 @@ mod tests {
         all
     }
 
+    fn seeded(before: &Histogram, seconds: f64) -> Past {
+        let mut past = Past::default();
+        past.update(before, seconds);
+        past
+    }
+
     #[test]
     fn the_edge_is_the_quantile_and_the_canarys_is_higher_by_the_margin_or_the_floor() {
-        let past = Past::seeded(&histogram(&[(100.0, 900), (400.0, 100)]), 60.0);
+        let past = seeded(&histogram(&[(100.0, 900), (400.0, 100)]), 60.0);
         let edge = past.edge(0.5, 0.05, 5.0).unwrap();
         assert!(bucket_upper_ms(edge.stable) >= 100.0 && bucket_upper_ms(edge.stable) < 105.0);
         assert!(edge.canary_ms() >= 1.05 * bucket_upper_ms(edge.stable), "{edge:?}");
         assert!((edge.base - 0.1).abs() < 1e-9);
-        let fast = Past::seeded(&histogram(&[(1.0, 1000)]), 60.0);
+        let fast = seeded(&histogram(&[(1.0, 1000)]), 60.0);
         assert!(fast.edge(0.5, 0.05, 5.0).unwrap().canary_ms() >= 6.0);
         assert_eq!(Past::default().edge(0.5, 0.05, 5.0), None);
     }
 
     #[test]
     fn below_the_edge_there_is_always_something_above() {
-        let alike = Past::seeded(&histogram(&[(100.0, 1000)]), 60.0);
+        let alike = seeded(&histogram(&[(100.0, 1000)]), 60.0);
         assert!(alike.edge(0.9, 0.25, 5.0).unwrap().base < 1e-9);
         let edge = alike.edge_below(0.9, 0.25, 5.0).unwrap();
         assert!((edge.base - 1.0).abs() < 1e-9 && edge.canary_ms() > 120.0, "{edge:?}");
-        let spread = Past::seeded(&histogram(&[(100.0, 850), (200.0, 150)]), 60.0);
+        let spread = seeded(&histogram(&[(100.0, 850), (200.0, 150)]), 60.0);
         let edge = spread.edge_below(0.9, 0.25, 5.0).unwrap();
         assert!((edge.base - 0.15).abs() < 1e-9, "{edge:?}");
     }
 
     #[test]
     fn what_is_old_fades_and_what_is_stored_comes_back() {
-        let mut past = Past::seeded(&histogram(&[(100.0, 1000)]), 600.0);
+        let mut past = seeded(&histogram(&[(100.0, 1000)]), 600.0);
         for _ in 0..4000 {
             past.update(&histogram(&[(10.0, 1)]), 10.0);
         }

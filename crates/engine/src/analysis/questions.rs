@@ -161,7 +161,7 @@ fn response_time(plan: &Plan, rollout: &Rollout, limit: f64) -> Question {
     let timed = counts.duration.histogram.total();
     let mean = counts.mean_ms();
     let met = mean.is_some_and(|mean| mean <= limit);
-    let (_, high) = health::mean_bounds(&counts, BETA);
+    let (_, high) = health::mean_bounds(&counts, BETA, 1.0);
     let answered = if proven(plan) { high < limit } else { met && timed >= OBSERVED_REQUESTS_MIN };
     let bound = if high.is_finite() {
         format!(", at most {} (approximate bound)", words::millis(high))
@@ -188,7 +188,7 @@ fn health_score(plan: &Plan, rollout: &Rollout, limit: f64) -> Question {
     let counts = sample::with_overdue(rollout);
     let score = health_of(&counts).map(|h| h.score);
     let met = score.is_some_and(|score| score >= limit);
-    let low = health::bounds(&counts, BETA).map(|b| b.low);
+    let low = health::bounds(&counts, BETA, [1.0; 3]).map(|b| b.low);
     let answered = if proven(plan) {
         low.is_some_and(|low| low >= limit)
     } else {

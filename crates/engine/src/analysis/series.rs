@@ -23,8 +23,8 @@ use super::past::{Edge, above};
 /// Rates and limits of exactly 0 or 1 leave no room for evidence: they are moved by this.
 const LIMIT_ROOM: f64 = 1e-6;
 
-/// What a test is discounted by: what is known of clusters, and stable's sources in this look.
-pub(crate) type Among<'a> = (&'a mut Clustering, &'a Groups);
+/// What a test is discounted by: what is known of clusters, stable's sources in this look, and the least φ.
+pub(crate) type Among<'a> = (&'a mut Clustering, &'a Groups, f64);
 
 /// A rate compared with stable's.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -43,9 +43,16 @@ impl Versus {
         self.seen.add(look.counts);
         self.visit.add(look.counts);
         match among {
-            Some((clustering, groups)) => clustering.look(&mut self.test, ask, look, groups),
+            Some((clustering, groups, least)) => {
+                clustering.look_at_least(&mut self.test, ask, look, groups, least)
+            }
             None => self.test.take_in(ask, look, 1.0),
         }
+    }
+
+    /// What it learnt of stable, and nothing else.
+    pub(crate) fn begun_anew(&self) -> Versus {
+        Versus { test: self.test.begun_anew(), ..Versus::default() }
     }
 
     pub(crate) fn enter_phase(&mut self) {

@@ -6,18 +6,20 @@
 use std::time::Duration;
 
 use fw_model::plan::Clustering as Mode;
-use fw_model::{Counts, Plan};
-use fw_stats::mean::Moments;
+use fw_model::{Counts, Histogram, Plan};
+use fw_stats::clustering::Clustering;
+use fw_stats::dispersion::Dispersion;
+use fw_stats::groups::{Group, Groups};
 use fw_stats::numbers::{Numbers, listed, unlisted};
-use fw_stats::test::Look;
+use fw_stats::test::{Ask, Closing, Look};
 
 use super::clusters::{Clusters, Sources};
-use super::feed::{self, Feed};
+use super::feed::{self, Feed, pair};
 use super::past::Past;
 use super::ratio::Ratio;
 use super::series::{Limit, MeanLimit, MeanVersus, Metric, Slower, Versus, capped_with_overdue};
 use super::{metric, tests};
-use crate::rollout::{Before, InFlight, Tally};
+use crate::rollout::{Delta, InFlight, Tally};
 
 /// The mean's values are capped at this many times stable's p99.
 const CAP_OF_P99: f64 = 5.0;
@@ -29,6 +31,8 @@ pub struct State {
     pub in_flight: InFlight,
     pub(crate) limit: Limit,
     pub(crate) errors: Versus,
+    /// Batches of requests with a failure.
+    pub(crate) batches: Versus,
     pub(crate) client_errors: Versus,
     pub(crate) latency: [Slower; tests::QUANTILES.len()],
     /// Whether the canary's p90 is shown not to be much slower: gates, never rolls back.
@@ -68,30 +72,77 @@ pub(crate) struct PhaseMemory {
 }
 
 impl State {
-    /// The state at the beginning of a rollout.
-    pub(crate) fn begin(plan: &Plan, before: Option<&Before>) -> State {
-        let mut state = State { metrics: vec![Metric::default(); plan.metrics.len()], ..State::default() };
-        let Some(Before { span, stable }) = before else { return state };
-        let span = span.as_secs_f64().max(1.0);
-        state.past = Past::seeded(&stable.duration.histogram, span);
-        let share = (fw_stats::base::MEMORY_SECONDS / span).min(1.0);
-        let rate = |bad: f64| (stable.requests as f64 * share, bad.min(stable.requests as f64) * share);
-        let seed = |versus: &mut Versus, (n, s): (f64, f64)| versus.test.seed(n, s);
-        seed(&mut state.errors, rate(stable.errors as f64));
-        seed(&mut state.client_errors, rate(stable.client_errors as f64));
-        let dissatisfied = stable.requests as f64 * (1.0 - stable.apdex_score().unwrap_or(1.0));
-        seed(&mut state.apdex, rate(dissatisfied));
-        state.fix_cap();
-        if state.phase.cap_ms > 0.0 {
-            let Moments { n, s1, s2 } = feed::capped(&stable.duration.histogram, state.phase.cap_ms);
-            state.mean.test.seed(Moments { n: n * share, s1: s1 * share, s2: s2 * share });
+    /// The state at the beginning of a rollout, with what was learnt of stable before.
+    pub(crate) fn begin(plan: &Plan, before: Option<&State>) -> State {
+        let metrics = vec![Metric::default(); plan.metrics.len()];
+        let Some(before) = before else { return State { metrics, ..State::default() } };
+        State { metrics, ..before.begun_anew() }
+    }
+
+    /// What was learnt of stable, and nothing of a canary.
+    pub(crate) fn begun_anew(&self) -> State {
+        State {
+            errors: self.errors.begun_anew(),
+            batches: self.batches.begun_anew(),
+            client_errors: self.client_errors.begun_anew(),
+            apdex: self.apdex.begun_anew(),
+            mean: MeanVersus { test: self.mean.test.begun_anew(), ..MeanVersus::default() },
+            past: self.past.clone(),
+            phase: PhaseMemory { cap_ms: self.phase.cap_ms, ..PhaseMemory::default() },
+            clusters: Box::new(self.clusters.begun_anew()),
+            ..State::default()
         }
-        state
+    }
+
+    /// What holds for another version in stable's place too: how clustered failures are where it runs.
+    pub(crate) fn succeeded(&self) -> State {
+        State { clusters: Box::new(self.clusters.begun_anew()), ..State::default() }
+    }
+
+    /// Learns from stable while there is no canary. `deltas` are of stable, `seconds` since the look before.
+    pub(crate) fn watch(&mut self, plan: &Plan, deltas: &[&Delta], seconds: f64) {
+        let (tau, floor) = (feed::tau_seconds(plan), plan.analysis.latency_floor_ms);
+        let sources = self.clusters.sources(plan, deltas, seconds, false);
+        let clusters = &mut *self.clusters;
+        let learn = |versus: &mut Versus, clustering: &mut Clustering, ask: Ask, groups: &Groups| {
+            let Group { n, s, .. } = groups.total();
+            versus.test.observe(n, s, seconds);
+            clustering.observe(&ask, groups, versus.test.stable_rate(), seconds);
+        };
+        learn(&mut self.errors, &mut clusters.errors, tests::errors(tau), &sources.errors);
+        learn(&mut self.batches, &mut clusters.batches, tests::batches(tau), &sources.batches());
+        let ask = tests::client_errors(tau);
+        learn(&mut self.client_errors, &mut clusters.client_errors, ask, &sources.client_errors());
+        learn(&mut self.apdex, &mut clusters.apdex, tests::apdex(tau), &sources.dissatisfied());
+        for (clustering, (quantile, _)) in clusters.latency.iter_mut().zip(tests::QUANTILES) {
+            let Some(edge) = self.past.edge(quantile, tests::LATENCY_MARGIN, floor) else { continue };
+            clustering.observe(&tests::latency(tau), &sources.slow(edge), edge.base, seconds);
+        }
+        let mut times = Histogram::default();
+        deltas.iter().for_each(|delta| times.merge(&delta.counts.duration.histogram));
+        self.past.update(&times, seconds);
+        self.refit_cap();
+        let cap = self.phase.cap_ms;
+        if cap > 0.0 {
+            self.mean.test.observe(feed::capped(&times, cap), seconds);
+            self.clusters.mean.look(&sources.times(cap), seconds);
+        }
     }
 
     fn fix_cap(&mut self) {
         if self.phase.cap_ms == 0.0 {
             self.phase.cap_ms = self.past.quantile_ms(0.99).map_or(0.0, |p99| CAP_OF_P99 * p99);
+        }
+    }
+
+    /// A cap is fixed for a rollout. Before, it follows stable; what was learnt in its unit begins anew with it.
+    fn refit_cap(&mut self) {
+        let wanted = self.past.quantile_ms(0.99).map_or(0.0, |p99| CAP_OF_P99 * p99);
+        let fits = (0.5..=2.0).contains(&(wanted / self.phase.cap_ms));
+        if !fits {
+            self.phase.cap_ms = wanted;
+            self.mean = MeanVersus::default();
+            self.clusters.mean = Dispersion::default();
         }
     }
 
@@ -148,18 +199,30 @@ impl State {
     fn compare_rates(&mut self, feed: &Feed<'_>, sources: &Sources<'_>, began: bool) {
         let (tau, discounts, clusters) = (feed.tau_seconds, discounts(feed.plan), &mut *self.clusters);
         let (ask, of_apdex) = (tests::errors(tau), tests::apdex(tau));
+        let phi_of_errors = clusters.phi().value;
         let errors = Look { counted: sources.counted, ..feed.look(feed.errors(), began) };
-        let among = discounts.then_some((&mut clusters.errors, &sources.errors));
+        let among = discounts.then_some((&mut clusters.errors, &sources.errors, 1.0));
         if let Some(block) = self.errors.look(&ask, &errors, among) {
             clusters.errors_raw.take_in(&ask, &block);
         }
+        let counts = pair(feed.fresh, |counts| {
+            let Group { n, s, .. } = super::clusters::batches(counts);
+            (n, s)
+        });
+        let (groups, closing) = (sources.batches(), Closing::EveryLook);
+        let batches = Look { counted: sources.bad_batches, closing, ..feed.look(counts, began) };
+        let (ask, among) = (tests::batches(tau), discounts.then_some((&mut clusters.batches, &groups, 1.0)));
+        if let Some(block) = self.batches.look(&ask, &batches, among) {
+            clusters.batches_raw.take_in(&ask, &block);
+        }
         let (groups, client_errors) = (sources.client_errors(), feed.look(feed.client_errors(), began));
-        let among = discounts.then_some((&mut clusters.client_errors, &groups));
+        let among = discounts.then_some((&mut clusters.client_errors, &groups, 1.0));
         self.client_errors.look(&tests::client_errors(tau), &client_errors, among);
         // A failure that does not count as one is no dissatisfaction either.
         let (groups, apdex) = (sources.dissatisfied(), feed.look(feed.dissatisfied(), began));
         let apdex = Look { counted: (apdex.counted - sources.held_back).max(0.0), ..apdex };
-        self.apdex.look(&of_apdex, &apdex, discounts.then_some((&mut clusters.apdex, &groups)));
+        let among = discounts.then_some((&mut clusters.apdex, &groups, phi_of_errors));
+        self.apdex.look(&of_apdex, &apdex, among);
     }
 
     fn compare_times(&mut self, feed: &Feed<'_>, sources: &Sources<'_>, began: bool) {
@@ -173,7 +236,7 @@ impl State {
         {
             let Some(edge) = self.past.edge(quantile, tests::LATENCY_MARGIN, floor) else { continue };
             let groups = sources.slow(edge);
-            let among = discounts(feed.plan).then_some((clustering, &groups));
+            let among = discounts(feed.plan).then_some((clustering, &groups, 1.0));
             slower.look(&tests::latency(tau), edge, times, ages, (seconds, began), among);
         }
         if let Some(edge) = self.past.edge_below(tests::GATING_QUANTILE, tests::LATENCY_BAD, floor) {
@@ -195,6 +258,11 @@ impl State {
         }
     }
 
+    fn rates(&mut self) -> [&mut Versus; 5] {
+        let of_latency = &mut self.latency_safe.versus;
+        [&mut self.errors, &mut self.batches, &mut self.client_errors, &mut self.apdex, of_latency]
+    }
+
     /// Keeps the strongest evidence of this attempt.
     pub(crate) fn remember(&mut self, log_total: f64) {
         self.phase.log_total_max = self.phase.log_total_max.max(log_total);
@@ -208,9 +276,7 @@ impl State {
         self.phase.idle = Duration::ZERO;
         self.phase.limits_begin = true;
         self.phase.comparisons_begin = true;
-        for versus in
-            [&mut self.errors, &mut self.client_errors, &mut self.apdex, &mut self.latency_safe.versus]
-        {
+        for versus in self.rates() {
             versus.enter_phase();
         }
         self.latency.iter_mut().for_each(|slower| slower.versus.enter_phase());
@@ -231,9 +297,7 @@ impl State {
         self.limit = Limit::default();
         self.clusters.enter_attempt();
         self.mean_limit = MeanLimit::default();
-        for versus in
-            [&mut self.errors, &mut self.client_errors, &mut self.apdex, &mut self.latency_safe.versus]
-        {
+        for versus in self.rates() {
             versus.enter_attempt();
         }
         self.latency.iter_mut().for_each(|slower| slower.versus.enter_attempt());
@@ -251,6 +315,7 @@ impl State {
         let mut parts = vec![
             ("limit".to_owned(), listed(&self.limit)),
             ("errors".to_owned(), listed(&self.errors)),
+            ("batches".to_owned(), listed(&self.batches)),
             ("clientErrors".to_owned(), listed(&self.client_errors)),
             ("latencySafe".to_owned(), listed(&self.latency_safe)),
             ("mean".to_owned(), listed(&self.mean)),
@@ -292,6 +357,7 @@ impl State {
             in_flight,
             limit: read("limit", &mut list)?,
             errors: read("errors", &mut list)?,
+            batches: read("batches", &mut list)?,
             client_errors: read("clientErrors", &mut list)?,
             latency,
             latency_safe: read("latencySafe", &mut list)?,

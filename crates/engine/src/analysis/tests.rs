@@ -3,14 +3,16 @@
 //! Weights depend on the plan alone, never on what was observed; those of the questions a plan asks are scaled to
 //! sum to 1. Source of the figures: docs/guides/how-it-decides.md.
 
-use fw_model::plan::{MetricRole, MetricSpec};
+use fw_model::plan::{Clustering, MetricRole, MetricSpec};
 use fw_model::{Counts, Plan};
+use fw_stats::batch;
 use fw_stats::mean::Worse;
 use fw_stats::mean_test::MeanAsk;
 use fw_stats::relative::Margin;
 use fw_stats::sequence;
 use fw_stats::test::{Ask, Side};
 
+use super::clusters;
 use crate::rollout::Trigger;
 
 /// Quantiles of response time that are compared with stable's.
@@ -43,6 +45,8 @@ pub(crate) enum Test {
     ErrorLimit,
     /// Error rate against stable's.
     Errors,
+    /// Batches of requests with a failure against stable's.
+    Batches,
     /// 4xx answers against stable's.
     ClientErrors,
     /// Response time above stable's quantile, by place in [`QUANTILES`].
@@ -64,7 +68,7 @@ impl Test {
     pub(crate) fn trigger(self) -> Trigger {
         match self {
             Test::ErrorLimit => Trigger::ErrorRate,
-            Test::Errors => Trigger::ErrorsVsStable,
+            Test::Errors | Test::Batches => Trigger::ErrorsVsStable,
             Test::ClientErrors => Trigger::ClientErrorsVsStable,
             Test::Latency(_) => Trigger::LatencyVsStable,
             Test::Mean => Trigger::ResponseTimeVsStable,
@@ -84,6 +88,7 @@ impl Test {
     fn part(self, judged_metrics: usize) -> f64 {
         match self {
             Test::ErrorLimit | Test::Errors => 0.25,
+            Test::Batches => batch::WEIGHT,
             Test::ClientErrors | Test::Latency(_) | Test::MeanLimit => 0.05,
             Test::Health => 0.02,
             Test::Mean | Test::Apdex => 0.10,
@@ -109,8 +114,11 @@ fn all(plan: &Plan) -> impl Iterator<Item = Test> + '_ {
     let always = [Test::ErrorLimit, Test::Errors, Test::ClientErrors, Test::Mean, Test::Apdex];
     let metrics =
         plan.metrics.iter().enumerate().filter(|(_, spec)| is_judged(spec)).map(|(i, _)| Test::Metric(i));
+    // At face value there is nothing for it to bound.
+    let batches = (plan.analysis.clustering == Clustering::Discount).then_some(Test::Batches);
     always
         .into_iter()
+        .chain(batches)
         .chain((0..QUANTILES.len()).map(Test::Latency))
         .chain(plan.triggers.response_time.map(|_| Test::MeanLimit))
         .chain(metrics)
@@ -124,6 +132,11 @@ pub(super) fn errors(tau_seconds: f64) -> Ask {
 
 pub(super) fn client_errors(tau_seconds: f64) -> Ask {
     Ask { safe: None, ..errors(tau_seconds) }
+}
+
+pub(super) fn batches(tau_seconds: f64) -> Ask {
+    let of_requests = errors(tau_seconds).margin;
+    Ask { margin: batch::margin(of_requests, clusters::BAD_ABOVE), ..client_errors(tau_seconds) }
 }
 
 pub(super) fn apdex(tau_seconds: f64) -> Ask {

@@ -83,6 +83,15 @@ pub(super) fn split(ratio_seen: &Ratio) -> String {
     )
 }
 
+/// `40 s`, `30 min` or `26 h`.
+pub(super) fn time(seconds: f64) -> String {
+    match seconds {
+        s if s < 120.0 => format!("{s:.0} s"),
+        s if s < 7200.0 => format!("{:.0} min", s / 60.0),
+        s => format!("{:.0} h", s / 3600.0),
+    }
+}
+
 /// `145 ms` or `1.2 s`.
 pub(super) fn millis(ms: f64) -> String {
     if ms >= 10_000.0 {
@@ -113,5 +122,6 @@ mod tests {
         assert_eq!(ratio(140_f64.ln()), "140 : 1");
         assert_eq!((ratio(0.0), ratio(100.0)), ("1.0 : 1".into(), "more than 10^14 : 1".into()));
         assert_eq!(millis(145.2), "145 ms");
+        assert_eq!([40.0, 1800.0, 90_000.0].map(time), ["40 s", "30 min", "25 h"]);
     }
 }

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use fw_model::{Counts, Epoch, Histogram, Plan, RunId, Salt, SourceId, Variant};
 
+use crate::analysis::History;
+
 /// Who did something: a token's name, or `local:<user>`.
 pub type Actor = String;
 
@@ -25,17 +27,8 @@ pub struct Started {
     pub actor: Actor,
     /// Why.
     pub reason: Option<String>,
-    /// What stable did in the last minutes before, if somebody watched: predictions and thresholds start from it.
-    pub before: Option<Box<Before>>,
-}
-
-/// Stable's requests before a rollout.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Before {
-    /// Time they were watched over.
-    pub span: Duration,
-    /// What they did.
-    pub stable: Counts,
+    /// What stable did before, if somebody watched: predictions, thresholds and discounts start from it.
+    pub before: Option<Box<History>>,
 }
 
 /// Who asked for something, and why.

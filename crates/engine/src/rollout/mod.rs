@@ -17,7 +17,7 @@ mod state;
 mod step;
 
 pub use effect::{Effect, EffectId, Notice, Transition};
-pub use event::{Actor, Before, Delta, Event, InFlight, Look, Requested, SourceSeen, Started, Target};
+pub use event::{Actor, Delta, Event, InFlight, Look, Requested, SourceSeen, Started, Target};
 pub(crate) use health::score;
 pub use health::{HealthParts, SATISFACTION_METRIC, health_of};
 pub use report::{Report, Waiting, WaitingKind, report_of};

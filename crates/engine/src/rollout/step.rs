@@ -69,7 +69,10 @@ pub fn begin(started: &Started, now: Timestamp) -> Result<Transition, Rejection>
         ended_healthy: vec![false; started.plan.phases.len()],
         totals: Totals::default(),
         attempt: 1,
-        analysis: analysis::State::begin(&started.plan, started.before.as_deref()),
+        analysis: analysis::State::begin(
+            &started.plan,
+            started.before.as_deref().map(analysis::History::state),
+        ),
         moving: None,
         waiting: vec![],
         held: false,

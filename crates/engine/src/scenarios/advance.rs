@@ -152,7 +152,7 @@ fn a_warning_holds_the_phase_even_when_every_question_is_answered() {
             0 s     rollout_started
             11 s    phase_held
             running at phase 0, 5 %, attempt 1, inconclusive, clock runs at 10 s
-              evidence since 11 s, no eta: a warning stands: canary 1 % errors (11/1 100) against stable 0.2 % (44/22 000) in the same seconds; evidence 57 : 1, limit 100 : 1
+              evidence since 11 s, no eta: a warning stands: canary 1 % errors (11/1 100) against stable 0.2 % (44/22 000) in the same seconds; evidence 46 : 1, limit 100 : 1
         "#]],
     );
 }

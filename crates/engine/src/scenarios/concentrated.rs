@@ -45,7 +45,7 @@ fn a_regression_of_both_instances_goes_back() {
             0 s     rollout_started
             7 s     split 0 % (epoch 2)
             7 s     rollback_started phase 0 -> stable by errorsVsStable
-              because canary 1.5 % errors (9/600) against stable 0 % (0/1 800) in the same seconds; evidence 2 575 : 1, limit 100 : 1
+              because canary 1.5 % errors (9/600) against stable 0 % (0/1 800) in the same seconds; evidence 2 069 : 1, limit 100 : 1
         "#]],
     );
 }
@@ -80,8 +80,10 @@ fn a_smoke_test_with_one_key_still_goes_back() {
         expect![[r#"
             0 s     split 25 % (epoch 1)
             0 s     rollout_started
-            3 s     split 0 % (epoch 2)
-            3 s     rollback_started phase 0 -> stable by errorRate
+            3 s     risk_alert errorsVsStable (limit 0)
+            3 s     phase_held
+            5 s     split 0 % (epoch 2)
+            5 s     rollback_started phase 0 -> stable by errorRate
         "#]],
     );
 }

@@ -37,9 +37,9 @@ fn a_canary_that_only_fails_is_rolled_back_at_the_tenth_request() {
             11 s    split 0 % (epoch 2)
             11 s    rollback_started phase 0 -> stable by errorRate
               because canary 100 % errors (10/10), limit 1 %; stable 0 % errors (0/190); evidence more than 10^14 : 1, limit 100 : 1
-              because canary 100 % errors (10/10) against stable 0 % (0/190) in the same seconds; evidence 63 076 061 : 1, limit 100 : 1
-              because canary Apdex 0.000 over 10 requests against stable 1.000 in the same seconds; evidence 13 965 815 : 1, limit 100 : 1
-              because health score 30.0 (between 30.0 and 51.0 at every look) over 10 requests, limit 70
+              because canary 100 % errors (10/10) against stable 0 % (0/190) in the same seconds; evidence 50 659 514 : 1, limit 100 : 1
+              because canary Apdex 0.000 over 10 requests against stable 1.000 in the same seconds; evidence 11 216 638 : 1, limit 100 : 1
+              because health score 30.0 (between 30.0 and 51.2 at every look) over 10 requests, limit 70
         "#]],
     );
 }

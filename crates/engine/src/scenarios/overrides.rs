@@ -56,7 +56,7 @@ fn it_names_the_rollback_it_goes_over() {
             2 s     rollback_started phase 0 -> stable by errorRate
             3 s     rollback_completed phase 0 -> stable in 1 s
             3 s     split 5 % (epoch 3)
-            3 s     phase_advanced stable -> phase 0 by ann, over: the rollback by errorRate: canary 50 % errors (50/100), limit 1 %; stable 0 % errors (0/900); evidence more than 10^14 : 1, limit 100 : 1; canary 50 % errors (50/100) against stable 0 % (0/900) in the same seconds; evidence more than 10^14 : 1, limit 100 : 1; canary Apdex 0.500 over 100 requests against stable 1.000 in the same seconds; evidence more than 10^14 : 1, limit 100 : 1; health score 45.0 (between 37.9 and 52.1 at every look) over 100 requests, limit 70
+            3 s     phase_advanced stable -> phase 0 by ann, over: the rollback by errorRate: canary 50 % errors (50/100), limit 1 %; stable 0 % errors (0/900); evidence more than 10^14 : 1, limit 100 : 1; canary 50 % errors (50/100) against stable 0 % (0/900) in the same seconds; evidence more than 10^14 : 1, limit 100 : 1; canary Apdex 0.500 over 100 requests against stable 1.000 in the same seconds; evidence more than 10^14 : 1, limit 100 : 1; health score 45.0 (between 37.8 and 52.2 at every look) over 100 requests, limit 70
             running at phase 0, 5 %, attempt 3, inconclusive, clock stands at 0 s
               duration since 3 s, eta 60 s: 60 s left of this phase
         "#]],

@@ -54,7 +54,7 @@ fn it_never_advances_over_a_warning() {
             running at phase 0, 5 %, attempt 1, inconclusive, clock runs at 40 s
               evidence since 11 s, eta 687 s: error rate at most 0.1 %: 0 % errors (0/200); about 3 434 more requests needed to show it
               criterion since 11 s, no eta: health score 55.0 is below riskThreshold 70
-              evidence since 11 s, no eta: a warning stands: canary mean response time 1100 ms over 200 requests, limit 1000 ms; evidence 65 : 1, limit 100 : 1
+              evidence since 11 s, no eta: a warning stands: canary mean response time 1100 ms over 200 requests, limit 1000 ms; evidence 52 : 1, limit 100 : 1
         "#]],
     );
 }

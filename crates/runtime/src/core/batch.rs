@@ -70,6 +70,14 @@ impl<'a> Work<'a> {
         self.staged.get_mut(key)
     }
 
+    /// Writes what was learnt of a service's served version into the batch.
+    pub(super) fn keep_learnt(&mut self, key: &ServiceKey) {
+        let Some(state) = self.stage(key) else { return };
+        std::sync::Arc::make_mut(&mut state.watching).written();
+        let row = state.to_row();
+        self.rows.services.push(row);
+    }
+
     /// Writes an event and what follows from it into the batch, and takes the new state into `run`.
     pub(super) fn record(&mut self, key: &ServiceKey, mut run: Run, event: &Event, transition: Transition) {
         run.seq += 1;

@@ -9,13 +9,14 @@ use std::time::Duration;
 
 use fw_engine::Rollout;
 use fw_model::{Epoch, Salt, ServiceKey};
-use fw_store::{Loaded, LoadedRollout, LogInfo, record};
+use fw_store::{Loaded, LoadedRollout, LogInfo, ServiceRow, record};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::reporters::{self, Reporter};
 use super::service::{Run, Service, ServiceDef, ServiceState};
 use super::sources::Source;
+use super::watching::Watching;
 
 /// How long data planes known from before a restart may take to come back.
 const GRACE: Duration = Duration::from_secs(3);
@@ -123,6 +124,7 @@ fn state_of(loaded: &Loaded, key: &ServiceKey, now: Instant) -> Result<ServiceSt
         sources.insert(row.source.clone(), source);
     }
     let epoch = run.as_ref().map_or(Epoch(0), |run| run.rollout.epoch);
+    let watching = row.map(watching_of).transpose()?.unwrap_or_default();
     Ok(ServiceState {
         key: key.clone(),
         epoch: row.map_or(Epoch(0), |row| row.epoch).max(epoch),
@@ -131,10 +133,19 @@ fn state_of(loaded: &Loaded, key: &ServiceKey, now: Instant) -> Result<ServiceSt
         run,
         sources,
         reporters,
-        lately: Arc::default(),
+        watching: Arc::new(watching),
         urgent: false,
         grace_until: now + GRACE,
     })
+}
+
+fn watching_of(row: &ServiceRow) -> Result<Watching, BootError> {
+    if row.payload.is_empty() {
+        return Ok(Watching::default());
+    }
+    let (version, history) = record::decode_history(row.format, &row.payload)
+        .map_err(|e| BootError::Record { what: format!("{}: {e}", row.key) })?;
+    Ok(Watching::stored(version, history))
 }
 
 /// A run from its snapshot and the events after it.

@@ -6,7 +6,6 @@
 //! failed write changes nothing. There is no I/O here but the store's commit.
 
 mod batch;
-mod before;
 mod boot;
 mod command;
 mod look;
@@ -18,6 +17,7 @@ mod service;
 mod sources;
 mod start;
 mod task;
+mod watching;
 
 pub use boot::BootError;
 pub use message::{Command, Idempotency, StartRequest};

@@ -6,16 +6,13 @@ use std::time::Duration;
 
 use fw_engine::{Report, Rollout};
 use fw_model::{Epoch, LogId, Plan, Salt, ServiceKey, SourceId, Split};
-use fw_store::ServiceRow;
+use fw_store::{ServiceRow, record};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::before::Lately;
 use super::reporters::Reporter;
 use super::sources::Source;
-
-/// Format of a service's stored payload (empty in format 1).
-pub(super) const SERVICE_FORMAT: u16 = 1;
+use super::watching::Watching;
 
 /// A service to serve, as its config says.
 #[derive(Debug, Clone)]
@@ -54,8 +51,8 @@ pub(super) struct ServiceState {
     pub(super) sources: BTreeMap<SourceId, Source>,
     /// Who reports custom metrics: no data planes.
     pub(super) reporters: BTreeMap<SourceId, Arc<Reporter>>,
-    /// What the stable version did lately.
-    pub(super) lately: Arc<Lately>,
+    /// What was learnt of the served version.
+    pub(super) watching: Arc<Watching>,
     /// A report asked for a look at once.
     pub(super) urgent: bool,
     /// Until then, data planes known from before a restart may still be on their way back.
@@ -79,14 +76,18 @@ impl ServiceState {
         self.run.as_ref().filter(|run| run.rollout.is_watched() && run.rollout.epoch == self.epoch)
     }
 
+    /// As it is stored: what was learnt of the served version is its payload, empty where nothing was.
     pub(super) fn to_row(&self) -> ServiceRow {
+        let learnt =
+            self.watching.learnt().map(|(version, history)| record::encode_history(version, history));
+        let (format, payload) = learnt.unwrap_or((record::HISTORY_FORMAT, vec![]));
         ServiceRow {
             key: self.key.clone(),
             epoch: self.epoch,
             runs: self.runs,
             current_version: self.current_version.clone(),
-            format: SERVICE_FORMAT,
-            payload: vec![],
+            format,
+            payload,
         }
     }
 }

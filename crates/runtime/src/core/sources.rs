@@ -16,7 +16,7 @@ use fw_store::SourceRow;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
-use super::before::{SILENCE_MAX, Served};
+use super::watching::{SILENCE_MAX, Served};
 
 /// An old epoch's cells are closed when they did not change for this long.
 const CLOSE_AFTER: Duration = Duration::from_secs(60);
@@ -60,8 +60,13 @@ struct SourceRecord {
 pub(super) struct Merged {
     /// New canary errors, or a newly confirmed epoch: look at once.
     pub(super) urgent: bool,
-    /// What the stable version did since the report before; nothing where that is not known.
-    pub(super) stable: Counts,
+    /// What each instance of the stable version did since the report before; nothing where that is not known.
+    pub(super) stable: Vec<(String, Counts)>,
+}
+
+/// Who did what a cell counts: the data plane itself, where it names no instance.
+fn instance(key: &CellKey, source: &SourceId) -> String {
+    if key.instance.is_empty() { source.0.clone() } else { key.instance.clone() }
 }
 
 impl Source {
@@ -101,7 +106,7 @@ impl Source {
             return Ok(Merged::default());
         }
         let urgent = report.confirmed_epoch > self.confirmed.0;
-        let mut merged = Merged { urgent, stable: Counts::default() };
+        let mut merged = Merged { urgent, ..Merged::default() };
         self.seq = report.seq;
         self.reported = true;
         self.confirmed = self.confirmed.max(Epoch(report.confirmed_epoch));
@@ -115,7 +120,8 @@ impl Source {
             }
             merged.urgent |= key.variant == Variant::Canary && counts.errors > before.map_or(0, |b| b.errors);
             if watched && stable.holds(key.epoch, key.variant) {
-                merged.stable.merge(&before.map_or_else(|| counts.clone(), |before| counts.minus(before)));
+                let more = before.map_or_else(|| counts.clone(), |before| counts.minus(before));
+                merged.stable.push((instance(&key, &self.id), more));
             }
             self.changed.insert(key.epoch, now);
             latest.insert(key, counts);
@@ -136,7 +142,7 @@ impl Source {
                 deltas.push(Delta {
                     epoch: key.epoch,
                     variant: key.variant,
-                    instance: key.instance.clone(),
+                    instance: instance(key, &self.id),
                     counts: delta,
                 });
             }

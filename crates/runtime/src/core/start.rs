@@ -32,13 +32,14 @@ impl Work<'_> {
             last_epoch: state.epoch,
             actor: request.actor.clone(),
             reason: request.reason.clone(),
-            before: state.lately.of(given, self.instant).map(Box::new),
+            before: state.before(given),
         };
         let transition = fw_engine::begin(&started, self.now)
             .map_err(|rejection| Refusal::Rejected { rejection, state: serde_json::Value::Null })?;
         self.supersede(&key, &started.run);
         if let Some(state) = self.stage(&key) {
             state.runs += 1;
+            Arc::make_mut(&mut state.watching).hand_over();
         }
         let run = Run {
             rollout: transition.next.clone(),

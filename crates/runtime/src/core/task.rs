@@ -14,12 +14,12 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, MissedTickBehavior};
 
 use super::batch::Work;
-use super::before::{SILENCE_MAX, Served};
 use super::message::{Idempotency, Message};
 use super::perform;
 use super::reporters;
 use super::service::Service;
 use super::sources::{FORGET_AFTER, SOURCES_MAX, Source};
+use super::watching::{SILENCE_MAX, Served};
 use crate::handle::Views;
 use crate::{Clock, Refusal, view};
 
@@ -124,8 +124,8 @@ impl Core {
         let closed_epochs = source.close(service.state.epoch, now);
         sources.insert(id, source);
         service.state.urgent |= merged.urgent;
-        if !merged.stable.is_empty() {
-            Arc::make_mut(&mut service.state.lately).add(&stable.version, &merged.stable, now);
+        for (instance, counts) in &merged.stable {
+            Arc::make_mut(&mut service.state.watching).add(instance, counts);
         }
         Ok(ReportAnswer { split: SplitMessage::from(&**service.split.borrow()), closed_epochs })
     }
@@ -137,8 +137,7 @@ impl Core {
         for service in self.services.values_mut() {
             let heard = |s: &Source| s.reported && now.duration_since(s.heard) <= SILENCE_MAX;
             if span <= SILENCE_MAX && service.state.sources.values().any(heard) {
-                let version = Served::of(service).version;
-                Arc::make_mut(&mut service.state.lately).watch(&version, span, now);
+                service.watch(span);
             }
         }
     }
@@ -227,17 +226,17 @@ impl Core {
         }
         // Requests of one batch are told apart by their keys only after they were stepped, so repeats wait for the next.
         for chunk in split_repeats(asked) {
-            self.commit(chunk, false).await;
+            self.commit(chunk, false, false).await;
         }
         let urgent = self.services.values().any(|s| s.state.urgent);
         if ticked || urgent || stop.is_some() {
-            self.commit(vec![], ticked || stop.is_some()).await;
+            self.commit(vec![], ticked || stop.is_some(), stop.is_some()).await;
         }
         stop
     }
 
-    /// Steps messages (or, without any, looks), commits, performs.
-    async fn commit(&mut self, messages: Vec<Message>, all: bool) {
+    /// Steps messages (or, without any, looks), commits, performs. `stops`: nothing comes after it.
+    async fn commit(&mut self, messages: Vec<Message>, all: bool, stops: bool) {
         let (now, instant) = (self.clock.now(), Instant::now());
         let looking = messages.is_empty();
         let mut remembered = vec![];
@@ -254,6 +253,11 @@ impl Core {
                     .map(|(key, _)| key.clone())
                     .collect();
                 keys.iter().for_each(|key| work.look(key));
+                if all {
+                    let is_due = |s: &Service| s.state.watching.is_due(stops);
+                    let due = self.services.iter().filter(|(_, s)| is_due(s)).map(|(key, _)| key);
+                    due.for_each(|key| work.keep_learnt(key));
+                }
             }
             work.done()
         };

@@ -163,13 +163,25 @@ pub(super) struct Draw {
 #[derive(Debug, Clone)]
 pub(super) struct Arm {
     variant: Variant,
+    clusters: Clusters,
     instances: Vec<Instance>,
+}
+
+impl Instance {
+    fn new(chance: &mut Chance, clusters: Clusters) -> Instance {
+        Instance { open: Open::default(), spells: Spells::new(chance, clusters) }
+    }
 }
 
 impl Arm {
     pub(super) fn of(chance: &mut Chance, variant: Variant, instances: usize, clusters: Clusters) -> Arm {
-        let mut instance = || Instance { open: Open::default(), spells: Spells::new(chance, clusters) };
-        Arm { variant, instances: (0..instances.max(1)).map(|_| instance()).collect() }
+        let instances = (0..instances.max(1)).map(|_| Instance::new(chance, clusters)).collect();
+        Arm { variant, clusters, instances }
+    }
+
+    /// Has this many instances from now on, at least one: new ones come, or the last ones go.
+    pub(super) fn resize(&mut self, chance: &mut Chance, instances: usize) {
+        self.instances.resize_with(instances.max(1), || Instance::new(chance, self.clusters));
     }
 
     /// Requests of a part of a look, of these users where requests have keys.

@@ -5,7 +5,9 @@
 
 use std::time::Duration;
 
-use fw_model::Counts;
+use fw_engine::analysis::History;
+use fw_engine::rollout::Delta;
+use fw_model::{Counts, Epoch, Plan, Variant};
 use fw_stats::batch;
 use fw_stats::clustering::{Clustering, Phi};
 use fw_stats::groups::{Group, Groups, Slots};
@@ -56,6 +58,22 @@ impl Past {
         let counts = self.watched.iter().flat_map(|watched| &watched.instances);
         counts.for_each(|(_, counts)| total.merge(counts));
         total
+    }
+
+    /// What the engine learns from it.
+    pub fn history(&self, plan: &Plan) -> History {
+        let mut history = History::default();
+        for watched in &self.watched {
+            let delta = |(instance, counts): &(String, Counts)| Delta {
+                epoch: Epoch(0),
+                variant: Variant::Stable,
+                instance: instance.clone(),
+                counts: counts.clone(),
+            };
+            let deltas: Vec<Delta> = watched.instances.iter().map(delta).collect();
+            history.look(plan, &deltas, watched.seconds);
+        }
+        history
     }
 
     /// How clustered it was.

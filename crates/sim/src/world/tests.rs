@@ -133,7 +133,8 @@ fn a_seed_gives_the_same_world_again_and_the_engine_is_told_its_past() {
         assert_eq!(past(&setup, 3, 1), past(&setup, 3, 1));
         assert_ne!(past(&setup, 3, 1), past(&setup, 3, 2));
         let Event::Started(started) = record(&setup, 3, 1).unwrap().swap_remove(0).event else { panic!() };
-        assert_eq!(started.before.map(|before| before.stable), past(&setup, 3, 1).map(|past| past.total()));
+        let wanted = past(&setup, 3, 1).map(|past| past.history(&setup.plan));
+        assert_eq!(started.before.map(|before| *before), wanted);
     }
     let never = Setup { history: Some(std::time::Duration::ZERO), ..setup("bursts") };
     let Event::Started(started) = record(&never, 3, 1).unwrap().swap_remove(0).event else { panic!() };

@@ -52,6 +52,8 @@ pub(crate) struct Traffic {
     /// Stable's, the canary's while it is well, the canary's regression.
     laws: [Laws; 3],
     arms: [Arm; 2],
+    /// Instances of stable and of the canary at the first share.
+    instances: (usize, usize),
     /// Who makes the requests, where they have keys.
     users: Option<Users>,
     usual: Usual,
@@ -95,6 +97,7 @@ impl Traffic {
             target_ms,
             laws,
             arms,
+            instances,
             users,
             usual,
             hanging: vec![],
@@ -155,6 +158,7 @@ impl Traffic {
         if let Some(users) = &mut self.users {
             users.split(weight);
         }
+        self.scale(chance, weight);
         // Independent requests can be drawn at once; what happens to instances has its own time.
         let parts = if self.scenario.clusters.is_any() { moment.span.ceil().max(1.0) as u32 } else { 1 };
         let span = moment.span / f64::from(parts);
@@ -167,6 +171,20 @@ impl Traffic {
             seen.iter_mut().zip(&part(left)).for_each(|(sum, later)| sum.merge(later));
         }
         seen
+    }
+
+    /// As the share grows, instances move from stable to the canary, so that each keeps its load; where nothing happens
+    /// to instances their number matters to nobody.
+    fn scale(&mut self, chance: &mut Chance, weight: Weight) {
+        if !self.scenario.clusters.is_any() {
+            return;
+        }
+        let (stable, canary) = self.instances;
+        let share = f64::from(weight.units()) / f64::from(Weight::FULL.units());
+        let wanted = ((stable + canary) as f64 * share).round() as usize;
+        let on_canary = wanted.max(canary);
+        self.arms[0].resize(chance, (stable + canary).saturating_sub(on_canary));
+        self.arms[1].resize(chance, on_canary);
     }
 
     /// A part of a look.

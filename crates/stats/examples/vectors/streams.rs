@@ -36,7 +36,7 @@ pub(super) fn overdispersion_stream(row: &Value, worst: &mut Worst) {
             continue;
         }
         if !std::mem::replace(&mut began, true) {
-            test.seed(past.n, past.s);
+            test.observe(past.n, past.s, 0.0);
         }
         let phase_began = look["phase_start"] == true;
         let counted = balance.look(&canary, 1.0, phase_began);

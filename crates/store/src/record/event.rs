@@ -5,11 +5,12 @@
 
 use std::sync::Arc;
 
-use fw_engine::rollout::{Before, Delta, InFlight, Requested, SourceSeen};
+use fw_engine::rollout::{Delta, InFlight, Requested, SourceSeen};
 use fw_engine::{Event, Look, Started, Target};
 use fw_model::{Epoch, Plan, RunId, Salt, SourceId, Variant};
 use serde::{Deserialize, Serialize};
 
+use super::history::HistoryRecord;
 use super::plain::{CountsRecord, HistogramRecord, Span, is_default};
 use super::{RecordError, bytes_of, check_format, shape};
 
@@ -42,14 +43,7 @@ struct StartedRecord {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    before: Option<BeforeRecord>,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct BeforeRecord {
-    span: Span,
-    stable: CountsRecord,
+    before: Option<HistoryRecord>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -131,7 +125,9 @@ pub fn decode_event(format: u16, bytes: &[u8]) -> Result<Event, RecordError> {
     check_format("an event", format, EVENT_FORMAT)?;
     let record: EventRecord = serde_json::from_slice(bytes).map_err(|e| shape("an event", e))?;
     Ok(match record {
-        EventRecord::Started(started) => Event::Started(started_of(*started)),
+        EventRecord::Started(started) => {
+            Event::Started(started_of(*started).map_err(|e| shape("an event", e))?)
+        }
         EventRecord::Looked(look) => Event::Looked(look_of(look)),
         EventRecord::Paused(by) => Event::Paused(requested_of(by)),
         EventRecord::Resumed(by) => Event::Resumed(requested_of(by)),
@@ -160,15 +156,14 @@ fn started_record(started: &Started) -> StartedRecord {
         last_epoch,
         actor,
         reason,
-        before: before.map(|before| BeforeRecord { span: Span(before.span), stable: before.stable.into() }),
+        before: before.map(|before| HistoryRecord::of(&before)),
     }
 }
 
-fn started_of(record: StartedRecord) -> Started {
+fn started_of(record: StartedRecord) -> Result<Started, String> {
     let StartedRecord { run, plan, plan_hash, salt, last_epoch, actor, reason, before } = record;
-    let before = before
-        .map(|BeforeRecord { span: Span(span), stable }| Box::new(Before { span, stable: stable.into() }));
-    Started {
+    let before = before.map(|before| before.history()).transpose()?.map(Box::new);
+    Ok(Started {
         run,
         plan: Arc::new(plan),
         plan_hash: plan_hash.into(),
@@ -177,7 +172,7 @@ fn started_of(record: StartedRecord) -> Started {
         actor,
         reason,
         before,
-    }
+    })
 }
 
 fn requested_record(by: &Requested) -> RequestedRecord {

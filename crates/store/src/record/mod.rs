@@ -5,6 +5,7 @@
 //! out. A change that an older reader would misread gets a new number, and the old one stays readable.
 
 mod event;
+mod history;
 mod plain;
 mod state;
 mod words;
@@ -13,6 +14,7 @@ mod words;
 mod tests;
 
 pub use event::{EVENT_FORMAT, decode_event, encode_event};
+pub use history::{HISTORY_FORMAT, decode_history, encode_history};
 pub use state::{STATE_FORMAT, decode_state, encode_state};
 
 /// A record can't be read.

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use fw_engine::analysis::State;
-use fw_engine::rollout::{Before, Delta, InFlight, Moving, Requested, SourceSeen, Tally, Totals};
+use fw_engine::analysis::{History, State};
+use fw_engine::rollout::{Delta, InFlight, Moving, Requested, SourceSeen, Tally, Totals};
 use fw_engine::{Event, Look, Rollout, Started, Status, Target, Trigger, Waiting, WaitingKind};
 use fw_model::{
     Apdex, Batches, Counts, DurationStats, Epoch, Histogram, MetricSums, Plan, Salt, SourceId, Timestamp,
@@ -69,6 +69,16 @@ fn look() -> Look {
     }
 }
 
+/// Of two seconds with an instance that fails now and then.
+pub(super) fn history() -> History {
+    let mut history = History::default();
+    let served = Counts { requests: 900, errors: 3, ..counts() };
+    let delta =
+        Delta { epoch: Epoch(2), variant: Variant::Stable, instance: "10.0.0.7:8081".into(), counts: served };
+    (0..2).for_each(|_| history.look(&plan(), std::slice::from_ref(&delta), 1.0));
+    history
+}
+
 /// An event of each kind, by the name of its golden file.
 pub(super) fn events() -> Vec<(&'static str, Event)> {
     let started = Started {
@@ -79,10 +89,7 @@ pub(super) fn events() -> Vec<(&'static str, Event)> {
         last_epoch: Epoch(3),
         actor: "ci".into(),
         reason: Some("release 1.5.0".into()),
-        before: Some(Box::new(Before {
-            span: Duration::from_secs(600),
-            stable: Counts { requests: 900, ..Counts::default() },
-        })),
+        before: Some(Box::new(history())),
     };
     let back = |to| Event::RollbackRequested { to, by: requested(None) };
     vec![

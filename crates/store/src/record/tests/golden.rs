@@ -41,6 +41,19 @@ fn a_state_is_written_as_format_1_always_was_and_read_back() {
 }
 
 #[test]
+fn what_was_learnt_of_a_version_is_written_as_format_1_always_was_and_reads_back() {
+    let history = fixtures::history();
+    let (format, bytes) = encode_history("1.4.2", &history);
+    let kept = golden("1-history.json", &bytes);
+    assert_eq!((format, text(&bytes)), (1, text(&kept)));
+    assert_eq!(decode_history(1, &kept), Ok(("1.4.2".to_owned(), history)));
+    let refused = decode_history(2, &kept).unwrap_err();
+    assert_eq!(refused, RecordError::Format { what: "a history", found: 2, known: 1 });
+    let lacks = text(&kept).replace("clustersOf errors", "clustersOf mistakes");
+    assert!(decode_history(1, lacks.as_bytes()).is_err());
+}
+
+#[test]
 fn another_format_is_refused_with_advice() {
     let (_, bytes) = encode_event(&fixtures::events()[0].1);
     for format in [0, 2, u16::MAX] {
