@@ -174,8 +174,9 @@ impl<'a> World<'a> {
         let span = setup.watched_before();
         let (before, clustered) = if setup.has_seconds() {
             let past = traffic.past(&mut chance, span);
-            let is_any = !past.watched.is_empty();
-            (is_any.then(|| Box::new(past.history(&setup.plan))), is_any.then(|| past.clustered()))
+            let history = (!past.watched.is_empty()).then(|| Box::new(past.history(&setup.plan)));
+            let clustered = history.as_ref().map(|history| history.clustered());
+            (history, clustered)
         } else {
             let stable = traffic.before(&mut chance, span);
             let instances = vec![(instance_name(Variant::Stable, 0), stable)];

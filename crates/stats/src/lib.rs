@@ -20,6 +20,7 @@ pub mod clustering;
 pub mod decision;
 pub mod discount;
 pub mod dispersion;
+pub mod face;
 pub mod gamma;
 pub mod grid;
 pub mod groups;

@@ -6,6 +6,7 @@
 
 use crate::base::{self, BaseMean};
 use crate::discount::{self, discounted};
+use crate::face::FaceValue;
 use crate::grid::{MEAN_EFFECTS, log_mean_exp};
 use crate::mean::{self, Moments, Worse};
 use crate::numbers::{Numbers, flag};
@@ -26,7 +27,7 @@ pub struct MeanAsk {
     pub tau_seconds: f64,
 }
 
-/// A comparison of means. Constant size, under 300 bytes.
+/// A comparison of means. Constant size, under 400 bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct MeanComparison {
     pending_t: Moments,
@@ -38,6 +39,7 @@ pub struct MeanComparison {
     base_t: BaseMean,
     base_c: BaseMean,
     harm: Onset<MEAN_EFFECTS>,
+    face: FaceValue<MEAN_EFFECTS>,
     safe: [f64; MEAN_EFFECTS],
 }
 
@@ -74,6 +76,8 @@ impl MeanComparison {
         let past_c = self.base_c.prediction();
         let past_t = if self.base_t.sums.n > 0.0 { self.base_t.prediction() } else { past_c };
         let harm = mean::log_worse(t, c, past_t, past_c, ask.margin, ask.worse);
+        let clock = (age, self.phase_began, ask.tau_seconds);
+        self.face.take_in(&self.harm, self.phi > 1.0, || harm, clock);
         self.harm.step(&discounted(harm, self.phi), age, self.phase_began, ask.tau_seconds);
         if self.phase_began {
             self.safe = [0.0; MEAN_EFFECTS];
@@ -106,6 +110,11 @@ impl MeanComparison {
         self.harm.log_evidence()
     }
 
+    /// The same at face value: as if values were independent.
+    pub fn log_face_value(&self) -> f64 {
+        self.face.of(&self.harm).log_evidence()
+    }
+
     /// ln of the evidence of health in this phase.
     pub fn log_safe(&self) -> f64 {
         log_mean_exp(&self.safe)
@@ -119,6 +128,7 @@ impl MeanComparison {
     /// A new attempt: harm must be shown anew; health and predictions stay.
     pub fn restart_harm(&mut self) {
         self.harm = Onset::default();
+        self.face = FaceValue::default();
     }
 
     /// Stable's mean as predicted from past blocks; 0 before any.
@@ -146,6 +156,7 @@ impl Numbers for MeanComparison {
         put(self.age_seconds);
         put(flag(self.phase_began));
         self.harm.give(put);
+        self.face.give(put);
         self.safe.iter().for_each(|log| put(*log));
     }
 
@@ -161,6 +172,7 @@ impl Numbers for MeanComparison {
             age_seconds: next(),
             phase_began: next() != 0.0,
             harm: Onset::take(next),
+            face: FaceValue::take(next),
             safe: std::array::from_fn(|_| next()),
         }
     }
@@ -208,7 +220,7 @@ mod tests {
 
     #[test]
     fn the_state_is_small_and_comes_back() {
-        assert!(size_of::<MeanComparison>() < 300, "{}", size_of::<MeanComparison>());
+        assert!(size_of::<MeanComparison>() < 400, "{}", size_of::<MeanComparison>());
         let mut test = MeanComparison::default();
         test.look(&ask(), values(50.0, 0.15), values(500.0, 0.1), 1.0, true);
         test.look(&ask(), values(1.0, 0.15), values(2.0, 0.1), 1.0, false);

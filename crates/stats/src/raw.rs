@@ -1,8 +1,7 @@
-//! Evidence that decides nothing: what a test would say if every failure counted, and if nothing were discounted.
+//! Evidence that decides nothing: what a test would say if every failure counted, discounted all the same.
 //!
-//! People are shown both beside the evidence that decides. The first also tells failures that are concentrated in a
-//! source or a key from failures that are few: if it reached 1/α and the counted evidence did not, see
-//! [`crate::decision::is_concentrated`]. At face value the bound α does not hold when failures are clustered.
+//! It tells failures that are concentrated in a source or a key from failures that are few: if it reached 1/α and the
+//! counted evidence did not, see [`crate::decision::is_concentrated`]. What nothing discounts is in `face`.
 
 use crate::discount::discounted;
 use crate::grid::EFFECTS;
@@ -10,11 +9,10 @@ use crate::numbers::Numbers;
 use crate::onset::Onset;
 use crate::test::{Ask, Closed};
 
-/// Raw evidence beside one test. Constant size, under 300 bytes.
+/// Evidence of all failures beside one test. Constant size, under 150 bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Raw {
     all_failures: Onset,
-    face_value: Onset,
 }
 
 impl Raw {
@@ -35,28 +33,21 @@ impl Raw {
         tau_seconds: f64,
     ) {
         self.all_failures.step(&discounted(*logs, phi), age_seconds, phase_began, tau_seconds);
-        self.face_value.step(logs, age_seconds, phase_began, tau_seconds);
     }
 
     /// ln of the discounted evidence, as if every failure counted.
     pub fn log_all_failures(&self) -> f64 {
         self.all_failures.log_evidence()
     }
-
-    /// ln of the evidence as if every failure counted and failures were independent.
-    pub fn log_face_value(&self) -> f64 {
-        self.face_value.log_evidence()
-    }
 }
 
 impl Numbers for Raw {
     fn give(&self, put: &mut dyn FnMut(f64)) {
         self.all_failures.give(put);
-        self.face_value.give(put);
     }
 
     fn take(next: &mut dyn FnMut() -> f64) -> Self {
-        Raw { all_failures: Onset::take(next), face_value: Onset::take(next) }
+        Raw { all_failures: Onset::take(next) }
     }
 }
 
@@ -68,8 +59,8 @@ mod tests {
     use crate::test::{Comparison, Look, Side};
 
     #[test]
-    fn it_says_more_than_what_counts_and_comes_back() {
-        assert!(size_of::<Raw>() < 300);
+    fn it_says_more_than_what_counts_and_less_than_its_face_value_and_comes_back() {
+        assert!(size_of::<Raw>() < 150);
         let margin = Margin { ratio: 1.1, delta: 0.0001 };
         let ask = Ask { side: Side::Harm, margin, safe: None, tau_seconds: 900.0 };
         let counts = Pair { n_t: 25.0, s_t: 5.0, n_c: 475.0, s_c: 1.0 };
@@ -79,7 +70,8 @@ mod tests {
             let block = test.take_in(&ask, &look, 3.0).unwrap();
             raw.take_in(&ask, &block);
         }
-        assert!(test.log_harm() < raw.log_all_failures() && raw.log_all_failures() < raw.log_face_value());
+        assert!(test.log_harm() < raw.log_all_failures() && raw.log_all_failures() < test.log_face_value());
         assert_eq!(unlisted(&listed(&raw)), Some(raw));
+        assert_eq!(unlisted(&listed(&test)), Some(test));
     }
 }

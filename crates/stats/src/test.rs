@@ -6,6 +6,7 @@
 
 use crate::base::{self, BaseRate};
 use crate::discount::{self, discounted};
+use crate::face::FaceValue;
 use crate::grid::{EFFECTS, SAFE_EFFECTS, log_mean_exp};
 use crate::numbers::{Numbers, flag};
 use crate::onset::Onset;
@@ -112,7 +113,7 @@ impl Closed {
     }
 }
 
-/// A comparison with stable. Constant size, under 300 bytes.
+/// A comparison with stable. Constant size, under 400 bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Comparison {
     pending: Pair,
@@ -124,6 +125,7 @@ pub struct Comparison {
     phase_began: bool,
     base: BaseRate,
     harm: Onset,
+    face: FaceValue,
     safe: [f64; SAFE_EFFECTS],
 }
 
@@ -172,6 +174,9 @@ impl Comparison {
             age_seconds: self.age_seconds,
             phase_began: self.phase_began,
         };
+        let differs = block.phi > 1.0 || block.counted < block.counts.s_t;
+        let clock = (block.age_seconds, block.phase_began, ask.tau_seconds);
+        self.face.take_in(&self.harm, differs, || block.log_harm(ask, block.counts.s_t), clock);
         let log_s = discounted(block.log_harm(ask, block.counted), block.phi);
         self.harm.step(&log_s, block.age_seconds, block.phase_began, ask.tau_seconds);
         if block.phase_began {
@@ -201,6 +206,11 @@ impl Comparison {
         self.harm.log_evidence()
     }
 
+    /// The same at face value: as if every failure counted and failures were independent.
+    pub fn log_face_value(&self) -> f64 {
+        self.face.of(&self.harm).log_evidence()
+    }
+
     /// ln of the evidence of health in this phase.
     pub fn log_safe(&self) -> f64 {
         log_mean_exp(&self.safe)
@@ -219,6 +229,7 @@ impl Comparison {
     /// A new attempt: harm must be shown anew; health and predictions stay.
     pub fn restart_harm(&mut self) {
         self.harm = Onset::default();
+        self.face = FaceValue::default();
     }
 
     /// Learns stable's rate from a look of stable alone: `n` requests, `s` failures, `seconds` since the look before.
@@ -238,6 +249,7 @@ impl Numbers for Comparison {
         [n_t, s_t, n_c, s_c, self.counted, self.phi, self.age_seconds].into_iter().for_each(&mut *put);
         [flag(self.phase_began), self.base.n, self.base.s].into_iter().for_each(&mut *put);
         self.harm.give(put);
+        self.face.give(put);
         self.safe.iter().for_each(|log| put(*log));
     }
 
@@ -250,6 +262,7 @@ impl Numbers for Comparison {
             phase_began: next() != 0.0,
             base: BaseRate { n: next(), s: next() },
             harm: Onset::take(next),
+            face: FaceValue::take(next),
             safe: std::array::from_fn(|_| next()),
         }
     }
@@ -272,7 +285,7 @@ mod tests {
 
     #[test]
     fn the_state_is_small_and_constant() {
-        assert!(size_of::<Comparison>() < 300, "{}", size_of::<Comparison>());
+        assert!(size_of::<Comparison>() < 400, "{}", size_of::<Comparison>());
     }
 
     #[test]

@@ -13,7 +13,7 @@ use fw_stats::relative::Pair;
 
 use super::series::Versus;
 use super::tests::{self, Test};
-use super::{Arm, Finding, Said, Strength, health, sample, words};
+use super::{Arm, Finding, Said, State, Strength, health, sample, words};
 use crate::rollout::Rollout;
 
 /// Values of a mean before it may decide.
@@ -35,6 +35,8 @@ pub(super) struct Known {
     said: Said,
     phi: f64,
     discount: Option<String>,
+    /// ln of its own evidence if nothing were discounted and every failure counted; none where nothing ever is.
+    log_face_value: Option<f64>,
 }
 
 /// Every test of the plan, as it stands.
@@ -54,9 +56,24 @@ pub(super) fn known(plan: &Plan, rollout: &Rollout) -> Vec<Known> {
         let phi = phi(test).filter(|_| discounts);
         let shown = phi.filter(|phi| phi.value > fw_stats::clustering::PHI_WORTH_SHOWING);
         let (phi, discount) = (phi.map_or(1.0, |phi| phi.value), shown.map(|phi| clusters.discount(phi)));
-        Known { phi, discount, ..one(plan, rollout, test, weight) }
+        let log_face_value = face_value(&rollout.analysis, test).filter(|_| discounts);
+        Known { phi, discount, log_face_value, ..one(plan, rollout, test, weight) }
     };
     tests::asked(plan).map(known).collect()
+}
+
+/// ln of a test's evidence at face value; none for those that are not discounted.
+fn face_value(state: &State, test: Test) -> Option<f64> {
+    Some(match test {
+        Test::ErrorLimit => state.limit.face.of(&state.limit.canary).log_evidence(),
+        Test::Errors => state.errors.test.log_face_value(),
+        Test::Batches => state.batches.test.log_face_value(),
+        Test::ClientErrors => state.client_errors.test.log_face_value(),
+        Test::Apdex => state.apdex.test.log_face_value(),
+        Test::Mean => state.mean.test.log_face_value(),
+        Test::Latency(place) => state.latency[place].versus.test.log_face_value(),
+        Test::MeanLimit | Test::Metric(_) | Test::Health => return None,
+    })
 }
 
 fn one(plan: &Plan, rollout: &Rollout, test: Test, weight: f64) -> Known {
@@ -92,6 +109,7 @@ impl Known {
             said: Said::NoLimit,
             phi: 1.0,
             discount: None,
+            log_face_value: None,
         }
     }
 
@@ -159,6 +177,7 @@ impl Known {
             odds,
             phi: self.phi,
             discount: self.discount,
+            log_face_value: self.log_face_value.unwrap_or(self.log_harm),
             weight: self.weight,
             log_evidence: self.log_harm,
             canary: self.canary,

@@ -6,13 +6,25 @@
 use std::time::Duration;
 
 use fw_model::{Plan, Variant};
+use fw_stats::clustering::Phi;
 
-use super::State;
+use super::{State, tests};
 use crate::rollout::{Delta, InFlight, Rollout};
 
 /// What was learnt of a version that serves as stable.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct History(State);
+
+/// How clustered the bad requests of a version are; φ = 1 is independent.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Clustered {
+    /// Of errors.
+    pub errors: Phi,
+    /// Of batches with an error.
+    pub batches: Phi,
+    /// Of requests slower than its p99.
+    pub slow: Phi,
+}
 
 impl History {
     /// What a rollout learnt of its stable version, and what it was told of it before.
@@ -41,6 +53,13 @@ impl History {
     /// Requests learnt from.
     pub fn requests(&self) -> f64 {
         self.0.clusters.watched.1
+    }
+
+    /// How clustered its bad requests were.
+    pub fn clustered(&self) -> Clustered {
+        let clusters = &self.0.clusters;
+        let slow = clusters.latency[tests::P99].phi();
+        Clustered { errors: clusters.errors.phi(), batches: clusters.batches.phi(), slow }
     }
 
     /// As lists of numbers, by name.

@@ -28,7 +28,7 @@ use fw_stats::decision::{self, Evidence, Lead, Levels, Outcome, PhaseTime};
 use crate::rollout::{Rollout, Trigger};
 
 pub(crate) use feed::{Feed, tau_seconds};
-pub use history::History;
+pub use history::{Clustered, History};
 pub use said::{Answer, Said};
 pub use state::State;
 use tests::Test;
@@ -115,6 +115,8 @@ pub struct Finding {
     pub weight: f64,
     /// ln of its own evidence: its part of the rollout's is that plus ln of the weight.
     pub log_evidence: f64,
+    /// The same if nothing were discounted and every failure counted. It decides nothing.
+    pub log_face_value: f64,
     /// What it saw of the canary.
     pub canary: Arm,
     /// What it saw of stable.
@@ -139,7 +141,11 @@ pub struct Question {
 impl Finding {
     /// In words with counts and evidence.
     pub fn text(&self) -> String {
-        let discount = self.discount.as_ref().map_or(String::new(), |words| format!(" ({words})"));
+        let at_face_value = || words::ratio(self.weight.ln() + self.log_face_value);
+        let discount = self
+            .discount
+            .as_ref()
+            .map_or(String::new(), |words| format!(" ({words}; at face value {})", at_face_value()));
         match self.odds {
             None => self.said.to_string(),
             Some((log, needed)) => {

@@ -122,7 +122,9 @@ fn bucket_reaching(ms: f64) -> i32 {
 
 /// Counts in buckets above `edge`.
 pub(crate) fn above(counts: &Histogram, edge: i32) -> f64 {
-    counts.iter().filter(|(index, _)| *index > edge).map(|(_, count)| count as f64).sum()
+    let first = i64::from(edge) + 1 - i64::from(counts.offset);
+    let from = usize::try_from(first).unwrap_or(0).min(counts.counts.len());
+    counts.counts[from..].iter().map(|count| *count as f64).sum()
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 use fw_model::Histogram;
 use fw_stats::clustering::Clustering;
 use fw_stats::discount::discounted;
+use fw_stats::face::{Clock, FaceValue};
 use fw_stats::grid::MEAN_EFFECTS;
 use fw_stats::groups::Groups;
 use fw_stats::limit::{self, Sums};
@@ -146,6 +147,8 @@ impl MeanVersus {
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub(crate) struct Limit {
     pub(crate) canary: Onset,
+    /// The canary's at face value.
+    pub(crate) face: FaceValue,
     pub(crate) stable: Onset,
     /// Counts of this attempt.
     pub(crate) seen: Pair,
@@ -160,7 +163,7 @@ impl Limit {
         counts: Pair,
         counted: f64,
         phi: f64,
-        clock: (f64, bool, f64),
+        clock: Clock,
         raw: &mut Raw,
     ) {
         self.seen.add(counts);
@@ -170,6 +173,7 @@ impl Limit {
         let counting = limit::log_harm(Sums { n: n_t, s: counted.min(s_t) }, limit);
         let all = limit::log_harm(Sums { n: n_t, s: s_t }, limit);
         let of_stable = limit::log_harm(Sums { n: n_c, s: s_c }, limit);
+        self.face.take_in(&self.canary, phi > 1.0 || counted < s_t, || all, clock);
         self.canary.step(&discounted(counting, phi), seconds, began, tau_seconds);
         self.stable.step(&discounted(of_stable, phi), seconds, began, tau_seconds);
         raw.step(&all, phi, seconds, began, tau_seconds);
@@ -304,12 +308,14 @@ impl Numbers for MeanVersus {
 impl Numbers for Limit {
     fn give(&self, put: &mut dyn FnMut(f64)) {
         self.canary.give(put);
+        self.face.give(put);
         self.stable.give(put);
         give_pair(self.seen, put);
     }
 
     fn take(next: &mut dyn FnMut() -> f64) -> Self {
-        Limit { canary: Onset::take(next), stable: Onset::take(next), seen: take_pair(next) }
+        let (canary, face) = (Onset::take(next), FaceValue::take(next));
+        Limit { canary, face, stable: Onset::take(next), seen: take_pair(next) }
     }
 }
 

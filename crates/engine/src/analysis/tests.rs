@@ -17,6 +17,8 @@ use crate::rollout::Trigger;
 
 /// Quantiles of response time that are compared with stable's.
 pub(crate) const QUANTILES: [(f64, &str); 4] = [(0.5, "p50"), (0.9, "p90"), (0.99, "p99"), (0.999, "p99.9")];
+/// Where p99 is among them.
+pub(crate) const P99: usize = 2;
 /// What the findings about them are called.
 pub(crate) const LATENCY_NAMES: [&str; 4] =
     ["latencyVsStable p50", "latencyVsStable p90", "latencyVsStable p99", "latencyVsStable p99.9"];

@@ -73,6 +73,7 @@ fn finding(f: &Finding) -> Value {
     json!({
         "trigger": f.trigger.as_str(), "name": f.name, "strength": strength, "value": f.value, "limit": f.limit,
         "text": f.text(), "phi": f.phi, "weight": f.weight, "evidence": evidence(f.weight.ln() + f.log_evidence),
+        "evidenceAtFaceValue": evidence(f.weight.ln() + f.log_face_value),
         "canary": arm(&f.canary), "stable": arm(&f.stable),
     })
 }

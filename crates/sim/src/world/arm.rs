@@ -6,7 +6,7 @@ use super::clusters::Clusters;
 use super::law::{Cell, Law};
 use super::spells::{SLOW_LEVELS, Spells, slow_factor};
 use super::users::{Open, Users};
-use crate::chance::{Chance, binomial, poisson_known};
+use crate::chance::{Chance, binomial, poisson, poisson_known};
 
 /// Requests in a batch (contract section 6).
 pub(super) const BATCH_SIZE: u64 = 20;
@@ -57,10 +57,17 @@ impl Seen {
 #[derive(Debug, Clone)]
 pub(super) struct Outcomes {
     cells: Vec<(Cell, Class)>,
+    /// Probability of this cell and those before it.
+    up_to: Vec<f64>,
+    /// The first cell that a draw within each part of 0 to 1 can be of.
+    guide: Vec<usize>,
     /// The last mean that was drawn with, and each cell's mean and probability of nothing under it.
     mean: f64,
     means: Vec<(f64, f64)>,
 }
+
+/// Parts of [`Outcomes::guide`].
+const GUIDES: usize = 256;
 
 #[derive(Debug, Clone, Copy)]
 struct Class {
@@ -80,15 +87,57 @@ impl Outcomes {
             let apdex = usize::from(above(target_ms)) + usize::from(above(4.0 * target_ms));
             (cell, Class { apdex, over: above(WATCHED_MS), slow: above(slow_ms) })
         };
-        Outcomes { cells: law.cells(&cuts).into_iter().map(class).collect(), mean: f64::NAN, means: vec![] }
+        let cells: Vec<(Cell, Class)> = law.cells(&cuts).into_iter().map(class).collect();
+        let mut sum = 0.0;
+        let up_to: Vec<f64> = cells
+            .iter()
+            .map(|(cell, _)| {
+                sum += cell.p;
+                sum
+            })
+            .collect();
+        let first = |part: usize| up_to.partition_point(|up_to| *up_to <= part as f64 / GUIDES as f64);
+        let guide = (0..GUIDES).map(first).collect();
+        Outcomes { cells, up_to, guide, mean: f64::NAN, means: vec![] }
     }
 
     /// Draws with this many requests expected from now on.
     fn expect(&mut self, mean: f64) {
         if mean != self.mean {
             self.mean = mean;
+            if self.is_sparse() {
+                return;
+            }
             let means = self.cells.iter().map(|(cell, _)| mean * cell.p);
             self.means = means.map(|mean| (mean, (-mean).exp())).collect();
+        }
+    }
+
+    /// Whether there are fewer requests than cells: then it costs less to draw the cell of each.
+    fn is_sparse(&self) -> bool {
+        self.mean < self.cells.len() as f64
+    }
+
+    /// Draws how many requests there are of each cell, those without one left out. Both ways are the same law: a
+    /// Poisson number of requests with independent cells is independent Poisson numbers of each cell.
+    fn draw(&self, chance: &mut Chance, mut put: impl FnMut(&Cell, &Class, u64)) {
+        if self.is_sparse() {
+            let total = self.up_to.last().copied().unwrap_or(0.0);
+            for _ in 0..poisson(chance, self.mean * total) {
+                let at = total * chance.unit();
+                let guide = self.guide[((at * GUIDES as f64) as usize).min(GUIDES - 1)];
+                let later =
+                    self.up_to[guide.min(self.up_to.len() - 1)..].iter().take_while(|up_to| **up_to <= at);
+                let (cell, class) = &self.cells[(guide + later.count()).min(self.cells.len() - 1)];
+                put(cell, class, 1);
+            }
+            return;
+        }
+        for ((cell, class), (mean, none)) in self.cells.iter().zip(&self.means) {
+            let n = if *mean > 0.0 { poisson_known(chance, *mean, *none) } else { 0 };
+            if n > 0 {
+                put(cell, class, n);
+            }
         }
     }
 }
@@ -230,11 +279,7 @@ fn timed(chance: &mut Chance, outcomes: &Outcomes, seen: &mut Seen) -> (Counts, 
     let mut duration = DurationStats::default();
     let mut classes = [0_u64; 3];
     let mut requests = 0;
-    for ((cell, class), (mean, none)) in outcomes.cells.iter().zip(&outcomes.means) {
-        let n = if *mean > 0.0 { poisson_known(chance, *mean, *none) } else { 0 };
-        if n == 0 {
-            continue;
-        }
+    outcomes.draw(chance, |cell, class, n| {
         requests += n;
         classes[class.apdex] += n;
         seen.over += if class.over { n } else { 0 };
@@ -243,7 +288,7 @@ fn timed(chance: &mut Chance, outcomes: &Outcomes, seen: &mut Seen) -> (Counts, 
         histogram.add(cell.bucket, n);
         duration.sum_ms += n as f64 * cell.mean;
         duration.sum_squares += n as f64 * cell.square;
-    }
+    });
     duration.histogram = histogram;
     (Counts { requests, duration, ..Counts::default() }, classes)
 }

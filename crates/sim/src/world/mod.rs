@@ -16,8 +16,9 @@ mod traffic;
 mod users;
 
 pub use clusters::Clusters;
+pub use fw_engine::analysis::Clustered;
 pub use law::{Cell, Law, MEDIAN_MS};
-pub use past::{Clustered, Past, Watched};
+pub use past::{Past, Watched};
 pub use scenario::{Circumstance, Regression, Scenario, Slower, duration};
 
 pub(crate) use arm::{REVENUE_CAP, Seen};
