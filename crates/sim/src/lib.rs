@@ -18,6 +18,7 @@ pub mod simulate;
 pub mod world;
 
 pub use built_in::{BUILT_IN_FOR, add_metrics, built_in_plan};
+pub use fw_engine::analysis::Discounts;
 pub use outlook::{Demand, Outlook, outlook};
 pub use plane::{DataPlane, Traffic};
 pub use run::{Outcome, Ran, Ruled, Setup};

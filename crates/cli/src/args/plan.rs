@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use fw_sim::Scenario;
+use fw_sim::{Discounts, Scenario};
 
 use super::options::STORE_DEFAULT;
 use super::{DEFAULT_CONFIG, StoreChoice};
@@ -115,6 +115,10 @@ pub(crate) struct CheckArgs {
     /// Errors of stable [default: observed with the rate, else 0.1%]
     #[arg(long, value_name = "PERCENT", value_parser = percent)]
     pub(crate) stable_errors: Option<f64>,
+    /// How clustered stable's errors are, and its batches with an error, as `fw plan simulate` and the findings of a
+    /// rollout tell it [default: observed with the rate, else 1,1]
+    #[arg(long, value_name = "ERRORS[,BATCHES]", value_parser = phi)]
+    pub(crate) phi: Option<Discounts>,
     /// Exit 1 when there is a warning
     #[arg(long)]
     pub(crate) strict: bool,
@@ -136,6 +140,16 @@ pub(crate) struct TuneArgs {
 
 /// Largest rate of requests that is simulated, a second.
 const RPS_MAX: f64 = 1e6;
+
+/// φ of errors and of batches; one alone stands for both.
+fn phi(text: &str) -> Result<Discounts, String> {
+    let number = |text: &str| text.trim().parse().ok().filter(|phi| (1.0..=1000.0).contains(phi));
+    let (errors, batches) = text.split_once(',').unwrap_or((text, text));
+    match (number(errors), number(batches)) {
+        (Some(errors), Some(batches)) => Ok(Discounts { errors, batches }),
+        _ => Err("φ is one number or two from 1 (independent) to 1000, such as 100,9".to_owned()),
+    }
+}
 
 /// Requests a second.
 fn rate(text: &str) -> Result<f64, String> {

@@ -15,6 +15,8 @@ pub(crate) struct Detail {
     questions: Vec<(bool, String)>,
     /// Texts of warnings and of what was shown.
     findings: Vec<String>,
+    /// What limits the analysis.
+    notes: Vec<String>,
     /// Bounds of the health score that hold at every look: low, high.
     interval: Option<(f64, f64)>,
     /// Names of the two versions, stable first.
@@ -34,6 +36,7 @@ impl Detail {
             phases: list("phases").filter_map(|p| p.get("percentage")?.as_f64()).collect(),
             questions: list("questions").filter_map(question).collect(),
             findings: list("findings").filter(loud).filter_map(|f| text(f, "text")).collect(),
+            notes: list("notes").filter_map(Value::as_str).map(clean).collect(),
             interval: bound("low").zip(bound("high")),
             versions: version("stable").zip(version("canary")),
         }
@@ -66,13 +69,14 @@ impl Detail {
         Some(steps.collect::<Vec<_>>().join(" ── "))
     }
 
-    /// A line a question, then a line a finding.
+    /// A line a question, then a line a finding, then what limits them.
     pub(super) fn lines(&self, paint: Paint) -> Vec<String> {
         let question = |(answered, text): &(bool, String)| match answered {
             true => format!("{} {text}", paint.green("✓")),
             false => format!("{} {text}", paint.yellow("…")),
         };
         let findings = self.findings.iter().map(|text| format!("{} {text}", paint.red("!")));
-        self.questions.iter().map(question).chain(findings).collect()
+        let notes = self.notes.iter().map(|text| format!("{} {}", paint.dim("i"), paint.dim(text)));
+        self.questions.iter().map(question).chain(findings).chain(notes).collect()
     }
 }

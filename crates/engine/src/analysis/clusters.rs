@@ -10,7 +10,7 @@ use fw_model::{Batches, Counts, Histogram, Plan, Variant};
 use fw_stats::balance::Balance;
 use fw_stats::batch::{self, Countable};
 use fw_stats::clustering::{Clustering, Phi};
-use fw_stats::dispersion::Dispersion;
+use fw_stats::dispersion::{BETWEEN_GROUPS_MIN, Dispersion};
 use fw_stats::groups::{GROUPS_MAX, Group, Groups, Slots};
 use fw_stats::numbers::{Numbers, listed, unlisted};
 use fw_stats::raw::Raw;
@@ -174,6 +174,11 @@ impl Clusters {
         if errors.value > own.value { errors } else { own }
     }
 
+    /// Instances of the canary that reported requests, at most [`GROUPS_MAX`].
+    pub(crate) fn sources_of_canary(&self) -> usize {
+        self.canary.taken().count()
+    }
+
     /// Whether some of the canary's failures of this attempt don't count.
     pub(crate) fn holds_back(&self) -> bool {
         self.failures.iter().sum::<f64>() > self.counting.iter().sum::<f64>()
@@ -238,8 +243,11 @@ impl Clusters {
             );
         }
         let (instances, watched) = (self.stable.taken().count(), words::time(self.watched.0));
+        let few =
+            if instances < BETWEEN_GROUPS_MIN { "; with so few, incidents they share count too" } else { "" };
+        let what = if instances == 1 { "1 instance".to_owned() } else { format!("{instances} instances") };
         format!(
-            "{by}: stable's own failures come in clusters, as seen over {:.0} s windows, {instances} instances, {watched}",
+            "{by}: stable's own failures come in clusters, as seen over {:.0} s windows, {what}, {watched}{few}",
             phi.window_seconds,
         )
     }

@@ -6,10 +6,12 @@
 
 mod clusters;
 mod feed;
+mod find;
 pub(crate) mod findings;
 mod health;
 mod history;
 mod metric;
+mod notes;
 mod past;
 mod questions;
 mod ratio;
@@ -28,7 +30,9 @@ use fw_stats::decision::{self, Evidence, Lead, Levels, Outcome, PhaseTime};
 use crate::rollout::{Rollout, Trigger};
 
 pub(crate) use feed::{Feed, tau_seconds};
+pub use find::{Discounts, requests_to_find};
 pub use history::{Clustered, History};
+pub use notes::notes;
 pub use said::{Answer, Said};
 pub use state::State;
 use tests::Test;

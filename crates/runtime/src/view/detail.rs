@@ -44,6 +44,8 @@ fn analysis(rollout: &Rollout, report: &Report) -> Map<String, Value> {
         "stableOverLimit": report.judgement.stable_over_limit,
         "sharedBreach": report.judgement.shared_breach,
         "splitAlarm": report.judgement.split_alarm,
+        "concentrated": report.judgement.concentrated,
+        "notes": fw_engine::analysis::notes(rollout),
         "evidence": {
             "value": evidence(report.judgement.log_total), "limit": evidence(report.judgement.log_needed),
             "anytimeP": report.judgement.anytime_p,

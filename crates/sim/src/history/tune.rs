@@ -12,6 +12,8 @@ use serde::Serialize;
 
 use super::follow::follow;
 use super::{HistoryError, Recorded};
+use fw_engine::analysis::Discounts;
+
 use crate::outlook::{Demand, outlook};
 
 /// Stable's errors are believed from this many requests on.
@@ -185,7 +187,7 @@ fn duration(
         }
         None if here.is_empty() => return None,
         None => {
-            let seen = outlook(plan, Demand { rps, base_errors: base? });
+            let seen = outlook(plan, Demand { rps, base_errors: base?, phi: Discounts::NONE });
             let needed = seen.phases.get(position)?.seconds_to_show?;
             (
                 needed,

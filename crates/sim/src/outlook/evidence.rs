@@ -1,24 +1,16 @@
 //! Requests that evidence needs, from its expected growth.
 //!
-//! Harm: a test with weight ¼ of α, an effect of the grid with its own weight, an onset that may come any time
-//! (70 % of the wealth is there from the start). Health: the mixture of safe effects must reach 1/β.
+//! Harm is the engine's own figure; health: the mixture of safe effects must reach 1/β.
 
+use fw_engine::analysis::{Discounts, requests_to_find};
 use fw_model::Plan;
 use fw_model::plan::BETA;
-use fw_stats::grid::{HARM, HARM_WEIGHTS, SAFE_EFFECTS, log_mean_exp};
+use fw_stats::grid::{SAFE_EFFECTS, log_mean_exp};
 use fw_stats::limit::{self, Sums};
 use fw_stats::relative::{self, Margin, Pair};
 
-/// Weight of each error test in the shared wealth.
-const TEST_WEIGHT: f64 = 0.25;
-/// Wealth of a harm test that is there from the start.
-const FROM_START: f64 = 0.7;
-/// The canary's error rate may be 1.1 times stable's plus 0.01 points before a comparison counts against it …
-const ACCEPTABLE: Margin = Margin { ratio: 1.1, delta: 0.0001 };
-/// … and must be shown to be below 1.5 times stable's plus 0.5 points.
+/// What the canary must be shown to be below: 1.5 times stable's rate plus 0.5 points.
 const BAD: Margin = Margin { ratio: 1.5, delta: 0.005 };
-/// Fewest requests, and failed requests, of a rollback.
-const GUARD: (f64, f64) = (10.0, 5.0);
 /// Requests a point estimate needs under `evidence: observed`.
 pub(super) const OBSERVED_REQUESTS: f64 = 10.0;
 /// More requests than this are never.
@@ -46,39 +38,16 @@ fn requests_to_show(logs: impl Fn(f64) -> [f64; SAFE_EFFECTS]) -> Option<f64> {
     least(1.0, REQUESTS_MAX, is_shown).map(f64::ceil)
 }
 
-/// Canary requests from the first bad one to the rollback, when the canary fails at `rate` and stable at `base`.
-///
-/// None when neither the limit nor the comparison ever gets there.
-pub(super) fn requests_to_find(plan: &Plan, share: f64, rate: f64, base: f64) -> Option<f64> {
-    let own = plan.triggers.error_rate.and_then(|limit| {
-        let growth = |psi: f64| rate * psi.ln() - (limit / 100.0 * (psi - 1.0)).ln_1p();
-        cheapest(plan, growth)
-    });
-    let stable = 1.0 / share - 1.0;
-    let compared = (share < 1.0).then(|| {
-        let pair = Pair { n_t: 1.0, s_t: rate, n_c: stable, s_c: stable * base };
-        cheapest(plan, |psi| relative::log_ratio(pair, base, ACCEPTABLE, psi))
-    });
-    let requests = [own, compared.flatten()].into_iter().flatten().min_by(f64::total_cmp)?;
-    let guarded = requests.max(GUARD.0).max(GUARD.1 / rate);
-    (guarded <= REQUESTS_MAX).then_some(guarded.ceil())
-}
-
-/// Requests of the effect that gets to 1/α first; `growth` is in nats a canary request.
-fn cheapest(plan: &Plan, growth: impl Fn(f64) -> f64) -> Option<f64> {
-    let alpha = plan.analysis.alpha * TEST_WEIGHT * FROM_START;
-    HARM.into_iter()
-        .zip(HARM_WEIGHTS)
-        .map(|(psi, weight)| (growth(psi), -(alpha * weight).ln()))
-        .filter(|(growth, _)| *growth > 0.0)
-        .map(|(growth, needed)| needed / growth)
-        .min_by(f64::total_cmp)
-}
-
 /// The smallest error rate that `requests` canary requests find, a fraction; none when they find not even 100 %.
-pub(super) fn smallest_found(plan: &Plan, share: f64, requests: f64, base: f64) -> Option<f64> {
+pub(super) fn smallest_found(
+    plan: &Plan,
+    share: f64,
+    requests: f64,
+    base: f64,
+    phi: Discounts,
+) -> Option<f64> {
     least(base.max(1e-9), 1.0, |rate| {
-        requests_to_find(plan, share, rate, base).is_some_and(|needed| needed <= requests)
+        requests_to_find(plan, share, rate, base, phi).is_some_and(|needed| needed <= requests)
     })
 }
 

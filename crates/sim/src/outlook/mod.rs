@@ -8,6 +8,7 @@
 mod evidence;
 mod warn;
 
+use fw_engine::analysis::{Discounts, requests_to_find};
 use fw_model::plan::Evidence;
 use fw_model::{Phase, Plan};
 use serde::Serialize;
@@ -26,6 +27,8 @@ pub struct Demand {
     pub rps: Option<f64>,
     /// Error rate of stable, a fraction.
     pub base_errors: f64,
+    /// How clustered its failures are.
+    pub phi: Discounts,
 }
 
 /// What a plan can find and show.
@@ -36,12 +39,16 @@ pub struct Outlook {
     pub rps: Option<f64>,
     /// Errors of stable that were assumed or observed, percent.
     pub base_error_rate: f64,
+    /// How clustered stable's errors, and its batches with an error, were assumed or observed to be; 1 = independent.
+    pub phi: [f64; 2],
     /// Each phase.
     pub phases: Vec<PhaseOutlook>,
     /// Time the whole plan takes a canary as good as stable, seconds; null when not known or when a phase can't end.
     pub expected_seconds: Option<f64>,
     /// What the author of the plan should know.
     pub warnings: Vec<Warning>,
+    /// What limits the analysis whatever the traffic is.
+    pub notes: Vec<String>,
 }
 
 /// One phase.
@@ -113,12 +120,15 @@ pub fn outlook(plan: &Plan, demand: Demand) -> Outlook {
     let stay = |phase: &PhaseOutlook| phase.seconds_to_show.map(|s| s.max(phase.duration_seconds));
     let expected_seconds = phases.iter().map(stay).sum::<Option<f64>>();
     let warnings = warn::warnings(plan, &phases, demand);
+    let notes = warn::notes(plan, demand);
     Outlook {
         rps: demand.rps,
         base_error_rate: 100.0 * demand.base_errors,
+        phi: [demand.phi.errors, demand.phi.batches],
         phases,
         expected_seconds,
         warnings,
+        notes,
     }
 }
 
@@ -135,7 +145,7 @@ fn phase_outlook(plan: &Plan, phase: &Phase, position: usize, demand: Demand) ->
         .into_iter()
         .filter(|rate| *rate > demand.base_errors)
         .map(|rate| {
-            let requests = evidence::requests_to_find(plan, share, rate, demand.base_errors);
+            let requests = requests_to_find(plan, share, rate, demand.base_errors, demand.phi);
             Detection {
                 error_rate: 100.0 * rate,
                 requests,
@@ -144,7 +154,8 @@ fn phase_outlook(plan: &Plan, phase: &Phase, position: usize, demand: Demand) ->
             }
         })
         .collect();
-    let smallest = canary_requests.and_then(|n| evidence::smallest_found(plan, share, n, demand.base_errors));
+    let smallest = canary_requests
+        .and_then(|n| evidence::smallest_found(plan, share, n, demand.base_errors, demand.phi));
     PhaseOutlook {
         position,
         id: phase.id,

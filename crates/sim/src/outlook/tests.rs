@@ -11,7 +11,7 @@ fn seed() -> Plan {
 }
 
 fn at(rps: f64) -> Demand {
-    Demand { rps: Some(rps), base_errors: 0.001 }
+    Demand { rps: Some(rps), base_errors: 0.001, phi: Discounts::NONE }
 }
 
 #[test]
@@ -31,15 +31,15 @@ fn finding_a_regression_needs_about_what_was_measured() {
     let plan = seed();
     // Measured means at 5 % of 500 req/s: error rate, canary requests.
     for (rate, measured) in [(0.005, 2597.0), (0.01, 770.0), (0.02, 307.0), (0.05, 114.0), (0.2, 37.0)] {
-        let expected = evidence::requests_to_find(&plan, 0.05, rate, 0.001).unwrap();
+        let expected = requests_to_find(&plan, 0.05, rate, 0.001, Discounts::NONE).unwrap();
         assert!((expected / measured - 1.0_f64).abs() < 0.4, "{rate}: {expected} {measured}");
     }
     assert_eq!(
-        evidence::requests_to_find(&plan, 1.0, 0.005, 0.001),
+        requests_to_find(&plan, 1.0, 0.005, 0.001, Discounts::NONE),
         None,
         "below the limit, and nothing to compare with"
     );
-    let smallest = evidence::smallest_found(&plan, 0.05, 770.0, 0.001).unwrap();
+    let smallest = evidence::smallest_found(&plan, 0.05, 770.0, 0.001, Discounts::NONE).unwrap();
     assert!((0.005..0.02).contains(&smallest), "{smallest}");
 }
 
@@ -81,7 +81,7 @@ fn enough_traffic_and_a_sane_plan_get_no_warning() {
 fn without_a_rate_there_are_requests_and_no_times() {
     let mut plan = seed();
     plan.phases[1].criteria = fw_model::plan::SuccessCriteria::default();
-    let seen = outlook(&plan, Demand { rps: None, base_errors: 0.0 });
+    let seen = outlook(&plan, Demand { rps: None, base_errors: 0.0, phi: Discounts::NONE });
     assert!(seen.phases.iter().all(|p| p.canary_requests.is_none() && p.seconds_to_show.is_none()));
     let names: Vec<_> = seen.phases[1].questions.iter().map(|q| q.name).collect();
     assert_eq!(names, ["errorRate", "errorsVsStable"]);
@@ -103,4 +103,18 @@ fn policies_that_weaken_the_plan_are_told() {
         "{:?}",
         seen.warnings
     );
+}
+
+#[test]
+fn what_clusters_cost_is_in_the_figures_and_in_words() {
+    let mut plan = seed();
+    plan.canary.urls = vec!["http://127.0.0.1:9001".into()];
+    let clustered = Demand { phi: Discounts { errors: 100.0, batches: 9.0 }, ..at(500.0) };
+    let (usual, slow) = (outlook(&plan, at(500.0)), outlook(&plan, clustered));
+    let five = |seen: &Outlook| seen.phases[0].detection[1].seconds.unwrap();
+    assert!(five(&slow) > 4.0 * five(&usual), "{} {}", five(&slow), five(&usual));
+    assert!(usual.notes.len() == 1 && usual.notes[0].starts_with("one canary instance"), "{:?}", usual.notes);
+    assert!(slow.notes.len() == 2 && slow.notes[1].contains("φ 100; batches 9"), "{:?}", slow.notes);
+    plan.analysis.clustering = fw_model::plan::Clustering::Ignore;
+    assert!(outlook(&plan, clustered).notes[0].starts_with("clustering: ignore"));
 }

@@ -1,10 +1,13 @@
 //! What the author of a plan should know, in plain sentences with numbers.
 
 use fw_model::Plan;
-use fw_model::plan::{Evidence, OnInconclusive};
+use fw_model::plan::{Clustering, Evidence, OnInconclusive};
 use serde::Serialize;
 
 use super::{Demand, PhaseOutlook};
+
+/// From this φ on, what it costs is told.
+const PHI_COSTLY: f64 = 10.0;
 
 /// A weakness of a plan.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -42,6 +45,31 @@ pub(super) fn warnings(plan: &Plan, phases: &[PhaseOutlook], demand: Demand) -> 
         }
     }
     warnings
+}
+
+/// What limits the analysis whatever the traffic is.
+pub(super) fn notes(plan: &Plan, demand: Demand) -> Vec<String> {
+    let mut notes = vec![];
+    if plan.analysis.clustering == Clustering::Ignore {
+        notes.push(
+            "clustering: ignore takes failures for independent; where they come in bursts or retries, good versions are rolled back"
+                .to_owned(),
+        );
+        return notes;
+    }
+    if plan.canary.urls.len() == 1 {
+        notes.push(
+            "one canary instance: a sick node cannot be told from a sick version; give the canary two or more".to_owned(),
+        );
+    }
+    if demand.phi.errors > PHI_COSTLY {
+        notes.push(format!(
+            "stable's failures come in large clusters (φ {:.0}; batches {:.0}): the times above are those with evidence divided by it; \
+             a larger share finds the same sooner",
+            demand.phi.errors, demand.phi.batches,
+        ));
+    }
+    notes
 }
 
 /// Criteria that a canary as good as stable never shows.

@@ -2,7 +2,7 @@
 
 use fw_runtime::config;
 use fw_sim::outlook::{Detection, PhaseOutlook};
-use fw_sim::{Demand, Outlook, outlook};
+use fw_sim::{Demand, Discounts, Outlook, outlook};
 use serde_json::json;
 
 use super::observe;
@@ -34,7 +34,8 @@ pub(super) fn run(args: &CheckArgs, global: &Global, out: &mut Out) -> Result<()
         (None, None) => (None, RateFrom::Nowhere),
     };
     let base = args.stable_errors.or(seen.and_then(|seen| seen.base_errors)).unwrap_or(BASE_ERRORS_DEFAULT);
-    let outlook = outlook(&plan, Demand { rps, base_errors: base });
+    let phi = args.phi.or(seen.and_then(|seen| seen.phi)).unwrap_or(Discounts::NONE);
+    let outlook = outlook(&plan, Demand { rps, base_errors: base, phi });
     if out.is_json() {
         let mut value = serde_json::to_value(&outlook).map_err(|e| Failure::Failed(e.to_string()))?;
         let source = match from {
@@ -84,6 +85,7 @@ fn lines(service: &str, outlook: &Outlook, from: RateFrom) -> Vec<String> {
     if uncounted {
         lines.push("Criteria on response times and health scores (*) need traffic too; how much depends on the times.".into());
     }
+    lines.extend(outlook.notes.iter().map(|note| format!("note: {note}.")));
     for warning in &outlook.warnings {
         let place = warning.phase.map_or("plan".to_owned(), |phase| format!("phase {phase}"));
         lines.push(format!("warning: {place}: {}", warning.text));

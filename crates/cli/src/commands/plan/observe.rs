@@ -5,6 +5,7 @@
 use std::time::{Duration, Instant};
 
 use fw_api::status::{CurrentPhase, Status};
+use fw_sim::Discounts;
 
 use crate::args::Global;
 use crate::client::escape;
@@ -23,6 +24,8 @@ pub(super) struct Observed {
     pub(super) rps: f64,
     /// Errors of stable, a fraction, if there were enough requests to say.
     pub(super) base_errors: Option<f64>,
+    /// How clustered stable's failures are, if the server says so.
+    pub(super) phi: Option<Discounts>,
 }
 
 /// The traffic of a service's running rollout; none when there is none, or when no server was named and none answers.
@@ -43,12 +46,23 @@ pub(super) fn observe(service: &str, global: &Global) -> Result<Option<Observed>
         let since = Instant::now();
         tokio::time::sleep(APART).await;
         let second = look().await?;
-        Ok(second.and_then(|second| compare(&first, &second, since.elapsed())))
+        let Some(seen) = second.and_then(|second| compare(&first, &second, since.elapsed())) else {
+            return Ok(None);
+        };
+        let detail = client.get(&format!("/api/v1/rollouts/{}", escape(service))).await.unwrap_or_default();
+        Ok(Some(Observed { phi: phi(&detail), ..seen }))
     });
     match result {
         Err(Failure::Unreachable(_)) if named_server(global).is_none() => Ok(None),
         other => other,
     }
+}
+
+/// φ of errors and of their batches, as the findings of a rollout tell it.
+fn phi(detail: &serde_json::Value) -> Option<Discounts> {
+    let findings = detail.get("findings")?.as_array()?;
+    let of = |name: &str| findings.iter().find(|f| f["name"] == name)?.get("phi")?.as_f64();
+    Some(Discounts { errors: of("errorsVsStable")?, batches: of("errorsVsStable batches").unwrap_or(1.0) })
 }
 
 fn compare(first: &CurrentPhase, second: &CurrentPhase, apart: Duration) -> Option<Observed> {
@@ -60,6 +74,7 @@ fn compare(first: &CurrentPhase, second: &CurrentPhase, apart: Duration) -> Opti
     Some(Observed {
         rps: more as f64 / apart.as_secs_f64(),
         base_errors: stable.and_then(|stable| stable.error_rate).map(|percent| percent / 100.0),
+        phi: None,
     })
 }
 
@@ -90,10 +105,19 @@ mod tests {
     fn a_rate_is_what_came_in_between() {
         let three = Duration::from_secs(3);
         let seen = compare(&phase(10, Some(1000)), &phase(25, Some(1285)), three).unwrap();
-        assert_eq!(seen, Observed { rps: 100.0, base_errors: Some(0.002) });
+        assert_eq!(seen, Observed { rps: 100.0, base_errors: Some(0.002), phi: None });
         let full = compare(&phase(10, None), &phase(40, None), three).unwrap();
-        assert_eq!(full, Observed { rps: 10.0, base_errors: None });
+        assert_eq!(full, Observed { rps: 10.0, base_errors: None, phi: None });
         assert_eq!(compare(&phase(10, None), &phase(10, None), three), None);
         assert_eq!(compare(&phase(10, None), &phase(1, None), three), None, "another phase began");
+    }
+
+    #[test]
+    fn clusters_are_those_of_the_two_tests_of_errors() {
+        let detail = serde_json::json!({"findings": [
+            {"name": "errorsVsStable", "phi": 42.0}, {"name": "errorsVsStable batches", "phi": 3.5},
+        ]});
+        assert_eq!(phi(&detail), Some(Discounts { errors: 42.0, batches: 3.5 }));
+        assert_eq!(phi(&serde_json::json!({"findings": []})), None);
     }
 }
