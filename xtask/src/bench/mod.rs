@@ -1,9 +1,11 @@
 //! `cargo xtask bench`: measurements that others can repeat.
 //!
 //! `proxy` compares our proxy with nginx, HAProxy and Envoy; `footprint` measures the start and the memory of
-//! `fw serve`; `engine` what 10 000 rollouts cost. All build the `dist` profile; servers run on loopback and are
+//! `fw serve`; `engine` what 10 000 rollouts cost; `clusters` and `bursts` how often a version as good as stable is
+//! rolled back when failures come in clusters, simulated and with real processes. The others build the `dist` profile; servers run on loopback and are
 //! stopped by process id. They print numbers with the machine they belong to; they judge nothing and are no part of CI.
 
+mod clusters;
 mod engine;
 mod footprint;
 mod http;
@@ -24,6 +26,10 @@ pub(crate) enum Bench {
     Proxy(proxy::Args),
     /// The engine: 10 000 rollouts, each looked at once a second.
     Engine(engine::Args),
+    /// Identical versions whose failures come in clusters, simulated: false rollbacks by our engine and other rules.
+    Clusters(clusters::Args),
+    /// The same for real: 12 processes, ten rollouts, then a bad one. Half an hour.
+    Bursts,
     /// `fw serve`: time until it is ready, resident memory when idle, size of the binary.
     Footprint(footprint::Args),
 }
@@ -33,6 +39,8 @@ pub(crate) fn run(bench: Bench) -> Result<ExitCode> {
     match bench {
         Bench::Proxy(args) => proxy::run(&args)?,
         Bench::Engine(args) => engine::run(&args)?,
+        Bench::Clusters(args) => clusters::run(&args)?,
+        Bench::Bursts => clusters::for_real()?,
         Bench::Footprint(args) => footprint::run(&args)?,
     }
     Ok(ExitCode::SUCCESS)

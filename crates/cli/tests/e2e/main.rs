@@ -5,6 +5,8 @@
 
 #![allow(clippy::unwrap_used)] // Helpers of a test may fail it.
 
+mod fleet;
+mod heavy_clusters;
 mod heavy_crash;
 mod heavy_rollback;
 mod heavy_shares;

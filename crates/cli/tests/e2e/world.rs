@@ -115,7 +115,8 @@ impl World {
     }
 }
 
-fn serve(spec: &ProcSpec, api: SocketAddr) -> Proc {
+/// Starts `fw serve` and waits until it answers.
+pub(crate) fn serve(spec: &ProcSpec, api: SocketAddr) -> Proc {
     let mut server = spec.spawn().unwrap();
     server.listening(api, SOON).unwrap();
     server
