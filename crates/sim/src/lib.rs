@@ -4,7 +4,8 @@
 //! (`plane`); the virtual clock is tokio's paused time, the crashing store is `fw_store::MemoryLog::reopen`.
 //! For plans, whole rollouts in virtual time: `run` drives the real engine through one, `simulate` through
 //! thousands, and `peers` says what the rules of other tools would have done with the same observations. `outlook`
-//! works out, without simulation, what a plan can find; `history` makes past rollouts again under another plan.
+//! works out, without simulation, what a plan can find; `history` makes past rollouts again under another plan; `rows` are
+//! the worlds with clustered failures of the guide's table.
 
 mod built_in;
 pub mod chance;
@@ -13,6 +14,7 @@ pub mod outlook;
 pub mod peers;
 mod plane;
 pub mod plot;
+pub mod rows;
 pub mod run;
 pub mod simulate;
 pub mod world;

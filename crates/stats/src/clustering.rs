@@ -50,6 +50,12 @@ impl Clustering {
         Phi { value, variance, window_seconds, placebo, accused: self.placebo.accused() }
     }
 
+    /// As [`Clustering::phi`], with what its variance may miss: [`Dispersion::phi_careful`].
+    pub fn phi_careful(&self) -> Phi {
+        let (phi, careful) = (self.phi(), self.dispersion.phi_careful());
+        Phi { value: phi.value.max(careful), variance: careful, ..phi }
+    }
+
     /// One look of a test: the test takes it in at the φ in force, then φ learns from stable's `groups` of the same
     /// look.
     ///

@@ -148,6 +148,23 @@ impl Dispersion {
         (phi.min(PHI_MAX), seconds)
     }
 
+    /// A careful φ: [`Dispersion::phi`] with what it may miss of clusters that are long or few. At least that, at most
+    /// [`PHI_MAX`]; 1 stays 1.
+    ///
+    /// *Long*: for windows well above the length of clusters φ(L) = φ(∞) − c/L to first order, as for any sum with
+    /// correlations that die out, so φ(∞) ≈ 2 φ(64) − φ(32). Between sources only: over time, what they share would grow
+    /// with the window too. *Few*: s failures are about s/φ clusters, and φ − 1 is known to 1/√ of that; one such
+    /// standard error is added. Ours: the reference rule has neither.
+    pub fn phi_careful(&self) -> f64 {
+        let mut phi = self.phi().0;
+        if self.present.count_ones() as usize >= BETWEEN_GROUPS_MIN {
+            let [half, longest] = [SCALES - 2, SCALES - 1].map(|scale| self.spreads[scale].phi());
+            phi = phi.max(2.0 * longest - half);
+        }
+        let clusters = (self.past.s1 / phi).max(1.0);
+        (1.0 + (phi - 1.0) * (1.0 + clusters.sqrt().recip())).min(PHI_MAX)
+    }
+
     /// Takes in a look of stable's groups; `seconds` since the look before. An empty look says nothing.
     pub fn look(&mut self, groups: &Groups, seconds: f64) {
         if groups.is_empty() {

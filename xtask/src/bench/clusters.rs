@@ -4,6 +4,8 @@
 //! rows. The second runs the same with processes: it is a test that takes half an hour, and lives with the other tests
 //! of the whole product.
 
+mod plot;
+
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
@@ -30,6 +32,9 @@ pub(crate) struct Args {
     /// Prints the table of rows that were written before, instead of simulating.
     #[arg(long, value_name = "FILE", conflicts_with = "json")]
     from: Option<PathBuf>,
+    /// Draws the scenarios with one canary instance and 30 minutes of history.
+    #[arg(long, value_name = "FILE.svg")]
+    plot: Option<PathBuf>,
 }
 
 /// Simulates, or reads, and prints.
@@ -43,8 +48,13 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         "| scenario | instances | history | runs | fw | 95 % | Argo | Flagger 5 | Kayenta | φ errors / batches / slow |"
     );
     println!("|---|---|---|---|---|---|---|---|---|---|");
-    for line in rows.lines().filter(|line| line.starts_with('{')) {
-        println!("{}", row(&serde_json::from_str(line)?).context("a row that lacks something")?);
+    let lines = rows.lines().filter(|line| line.starts_with('{'));
+    let read: Vec<Value> = lines.map(serde_json::from_str).collect::<serde_json::Result<_>>()?;
+    for one in &read {
+        println!("{}", row(one).context("a row that lacks something")?);
+    }
+    if let Some(file) = &args.plot {
+        std::fs::write(file, plot::svg(&read)).with_context(|| file.display().to_string())?;
     }
     if let Some(file) = &args.json {
         std::fs::write(file, rows).with_context(|| file.display().to_string())?;

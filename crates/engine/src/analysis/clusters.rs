@@ -94,7 +94,7 @@ impl Clusters {
         seconds: f64,
         phase_began: bool,
     ) -> Sources<'a> {
-        let known = [self.errors.phi().value, self.mean.phi().0, self.phi_of_apdex().value];
+        let known = [self.errors.phi_careful().value, self.mean.phi_careful(), self.phi_of_apdex().value];
         self.largest.iter_mut().zip(known).for_each(|(largest, phi)| *largest = largest.max(phi));
         let mut stable = vec![];
         let mut canary = Groups::default();
@@ -165,12 +165,12 @@ impl Clusters {
 
     /// φ of errors.
     pub(crate) fn phi(&self) -> Phi {
-        self.errors.phi()
+        self.errors.phi_careful()
     }
 
     /// φ of dissatisfaction: a failure is one, so it is discounted no less.
     pub(crate) fn phi_of_apdex(&self) -> Phi {
-        let (own, errors) = (self.apdex.phi(), self.errors.phi());
+        let (own, errors) = (self.apdex.phi_careful(), self.errors.phi_careful());
         if errors.value > own.value { errors } else { own }
     }
 
@@ -228,7 +228,7 @@ impl Clusters {
 
     /// φ of mean response times, which have no placebo.
     pub(crate) fn phi_of_mean(&self) -> Phi {
-        let (value, window_seconds) = self.mean.phi();
+        let (value, window_seconds) = (self.mean.phi_careful(), self.mean.phi().1);
         Phi { value, variance: value, window_seconds, placebo: 1.0, accused: None }
     }
 

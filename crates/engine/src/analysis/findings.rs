@@ -45,11 +45,11 @@ pub(super) fn known(plan: &Plan, rollout: &Rollout) -> Vec<Known> {
     let clusters = &rollout.analysis.clusters;
     let phi = |test| match test {
         Test::Errors | Test::ErrorLimit => Some(clusters.phi()),
-        Test::Batches => Some(clusters.batches.phi()),
-        Test::ClientErrors => Some(clusters.client_errors.phi()),
+        Test::Batches => Some(clusters.batches.phi_careful()),
+        Test::ClientErrors => Some(clusters.client_errors.phi_careful()),
         Test::Apdex => Some(clusters.phi_of_apdex()),
         Test::Mean => Some(clusters.phi_of_mean()),
-        Test::Latency(place) => Some(clusters.latency[place].phi()),
+        Test::Latency(place) => Some(clusters.latency[place].phi_careful()),
         Test::MeanLimit | Test::Metric(_) | Test::Health => None,
     };
     let known = |(test, weight)| {

@@ -15,7 +15,7 @@ use crate::rollout::{Delta, InFlight, Rollout};
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct History(State);
 
-/// How clustered the bad requests of a version are; φ = 1 is independent.
+/// How clustered the bad requests of a version are, in windows of up to 64 s; φ = 1 is independent.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Clustered {
     /// Of errors.

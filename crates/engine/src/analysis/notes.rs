@@ -49,8 +49,10 @@ fn unknown(rollout: &Rollout) -> Option<String> {
 /// What strongly clustered failures cost, in time.
 fn costly(rollout: &Rollout) -> Option<String> {
     let state = &rollout.analysis;
-    let phi =
-        Discounts { errors: state.clusters.errors.phi().value, batches: state.clusters.batches.phi().value };
+    let phi = Discounts {
+        errors: state.clusters.errors.phi_careful().value,
+        batches: state.clusters.batches.phi_careful().value,
+    };
     let share = f64::from(rollout.canary.units()) / f64::from(fw_model::Weight::FULL.units());
     let seconds = state.phase.since_split.as_secs_f64();
     let rps = rollout.tally.canary.requests as f64 / seconds;

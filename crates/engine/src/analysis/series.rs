@@ -45,6 +45,7 @@ impl Versus {
         self.visit.add(look.counts);
         match among {
             Some((clustering, groups, least)) => {
+                let least = clustering.phi_careful().value.max(least);
                 clustering.look_at_least(&mut self.test, ask, look, groups, least)
             }
             None => self.test.take_in(ask, look, 1.0),

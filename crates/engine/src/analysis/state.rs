@@ -250,7 +250,7 @@ impl State {
             let c = capped_with_overdue(times[1], ages[1], cap, over_c);
             let margin = tests::mean_margin(floor / cap, self.mean.test.stable_mean());
             let dispersion = &mut self.clusters.mean;
-            let phi = if discounts(feed.plan) { dispersion.phi().0 } else { 1.0 };
+            let phi = if discounts(feed.plan) { dispersion.phi_careful() } else { 1.0 };
             self.mean.look(&tests::mean(tau, margin), (t, c), (seconds, began), phi);
             if discounts(feed.plan) {
                 dispersion.look(&sources.times(cap), seconds);

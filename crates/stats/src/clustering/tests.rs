@@ -31,6 +31,10 @@ fn groups(counts: impl IntoIterator<Item = (f64, f64)>) -> Groups {
 
 /// φ after ten minutes of `sources` groups of 25 requests a second, with this failure rate of a group at a second.
 fn learnt(sources: usize, rate: impl Fn(usize, u32) -> f64) -> Phi {
+    watched(sources, rate).phi()
+}
+
+fn watched(sources: usize, rate: impl Fn(usize, u32) -> f64) -> Clustering {
     let (mut clustering, mut draw) = (Clustering::default(), draws());
     for second in 0..600 {
         let look = groups((0..sources).map(|slot| {
@@ -39,7 +43,7 @@ fn learnt(sources: usize, rate: impl Fn(usize, u32) -> f64) -> Phi {
         }));
         clustering.observe(&ASK, &look, 0.002, 1.0);
     }
-    clustering.phi()
+    clustering
 }
 
 #[test]
@@ -57,6 +61,30 @@ fn bursts_of_single_sources_raise_both_parts() {
     assert!(phi.variance > 10.0 && phi.window_seconds >= 8.0, "{phi:?}");
     assert!(phi.placebo > 3.0, "{phi:?}");
     assert_eq!(phi.accused.map(|accused| accused.slot < 3), Some(true), "{phi:?}");
+}
+
+#[test]
+fn a_careful_phi_adds_nothing_to_independence_and_most_where_clusters_are_few() {
+    let independent = watched(19, |_, _| 0.002);
+    assert!(independent.phi_careful().value < 1.2, "{:?}", independent.phi_careful());
+    // The same burst lengths, ten times as often: about as clustered, and better known.
+    let bursts = |every: u32| {
+        let burst = move |slot: usize, second: u32| {
+            second / 20 % every == 3 && second as usize / 200 % 19 == slot % 3
+        };
+        let seen = watched(19, move |slot, second| if burst(slot, second) { 0.4 } else { 0.0 });
+        seen.phi_careful().variance / seen.phi().variance
+    };
+    let (few, many) = (bursts(30), bursts(4));
+    assert!(few > many && many > 1.02 && few < 2.5, "{few} {many}");
+}
+
+#[test]
+fn clusters_longer_than_the_windows_are_led_on_to() {
+    // Each source fails for two minutes of twenty, which no window of a minute sees whole.
+    let seen = watched(19, |slot, second| if (second as usize / 120) % 19 == slot { 0.2 } else { 0.0 });
+    let (known, careful) = (seen.phi(), seen.phi_careful());
+    assert!(careful.variance > 1.3 * known.variance, "{known:?} {careful:?}");
 }
 
 #[test]
