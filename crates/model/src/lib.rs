@@ -4,6 +4,7 @@
 //! no randomness in this crate: a value goes in, a value comes out, the same each time.
 //! The glossary in `docs/reference/glossary.md` says what each word means.
 
+pub mod flag;
 mod histogram;
 mod ids;
 mod observation;

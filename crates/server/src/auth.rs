@@ -15,6 +15,8 @@ use fw_api::{Code, Problem};
 use fw_runtime::config::{Role, TokenConfig};
 use sha2::{Digest, Sha256};
 
+use crate::http::ofrep::is_ofrep;
+
 /// What a request wants to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Need {
@@ -54,8 +56,9 @@ pub(crate) fn need_of(method: &Method, path: &str) -> Option<Need> {
         ("/healthz" | "/readyz", _) if reads => None,
         (_, Some("split")) if reads => Some(Need::Report),
         (_, Some("observations" | "metrics")) if !reads => Some(Need::Report),
-        // An evaluation of flags is a read, although it is sent as a POST.
-        _ if path.starts_with("/ofrep/v1/evaluate/") => Some(Need::View),
+        // A browser asks without a token what it may send; an evaluation of flags is a read, although it is a POST.
+        _ if is_ofrep(path) && method == Method::OPTIONS => None,
+        _ if is_ofrep(path) => Some(Need::View),
         _ if reads => Some(Need::View),
         _ => Some(Need::Operate),
     }
@@ -69,7 +72,7 @@ pub(crate) fn actor(tokens: &[TokenConfig], headers: &HeaderMap, need: Need) -> 
     if tokens.is_empty() {
         return Ok(local_actor().to_owned());
     }
-    let given = bearer(headers).ok_or_else(|| {
+    let given = bearer(headers).or_else(|| api_key(headers)).ok_or_else(|| {
         Problem::new(Code::Unauthorized, "send Authorization: Bearer TOKEN (fw reads it from $FW_TOKEN)")
     })?;
     let digest = hex(&Sha256::digest(given.as_bytes()));
@@ -101,6 +104,13 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
     let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
     let token = token.trim();
     (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
+}
+
+/// The token in `X-API-Key`, as OFREP clients may send it.
+fn api_key(headers: &HeaderMap) -> Option<&str> {
+    let mut values = headers.get_all("x-api-key").iter();
+    let (value, None) = (values.next()?, values.next()) else { return None };
+    value.to_str().ok().map(str::trim).filter(|token| !token.is_empty())
 }
 
 fn roles_for(need: Need) -> &'static [Role] {

@@ -20,7 +20,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
-use crate::http::{self, App, HttpSettings};
+use crate::http::{self, App, HttpSettings, ServedFlag};
 use crate::{BindError, check_bind};
 
 /// Listen address where nothing else is said.
@@ -180,7 +180,12 @@ fn http_settings(options: &ServeOptions) -> HttpSettings {
         sse_enabled: servers().all(|s| s.sse_enabled),
         tokens: servers().flat_map(|s| s.tokens.clone()).collect(),
         hosts: servers().flat_map(|s| s.hosts.clone()).collect(),
+        flags: options.configs.iter().flat_map(flags_of).collect(),
     }
+}
+
+fn flags_of(config: &ServiceConfig) -> impl Iterator<Item = ServedFlag> + '_ {
+    config.flags.iter().map(|flag| ServedFlag { service: config.plan.key.clone(), flag: flag.clone() })
 }
 
 fn open_sqlite(path: &Path) -> Result<SqliteLog, fw_store::Error> {

@@ -2,6 +2,7 @@
 //!
 //! What is written reads back as the same config; a test holds it to that.
 
+use fw_model::flag::{Assign, Flag, Forced, Weighted};
 use fw_model::plan::{AnalysisPolicy, MetricKind, MetricSpec, RouterKind, Version};
 use fw_model::split::Stickiness;
 use fw_model::{Phase, Plan};
@@ -9,7 +10,7 @@ use serde::Serialize;
 
 use super::duration;
 use super::service::{ServerConfig, ServiceConfig, TrafficConfig, TrafficLimits, TrafficTimeouts};
-use super::tree::{Node, Resolved, Scalar, Value, to_json};
+use super::tree::{Node, Resolved, Scalar, Value, from_json, to_json};
 
 /// The config as JSON, every default written out.
 pub fn effective_json(config: &ServiceConfig) -> serde_json::Value {
@@ -36,7 +37,33 @@ fn tree(config: &ServiceConfig) -> Node {
     entries.push(("traffic", traffic(plan, &config.traffic)));
     entries.push(("rollout", rollout(plan, &config.server)));
     entries.push(("metrics", Node::list(plan.metrics.iter().map(metric))));
+    entries.push(("flags", Node::list(config.flags.iter().map(flag))));
     entries.push(("auth", auth(&config.server)));
+    Node::map(entries)
+}
+
+fn flag(flag: &Flag) -> Node {
+    let mut entries = vec![("key", Node::text(&flag.key)), ("enabled", Node::boolean(flag.enabled))];
+    match &flag.assign {
+        Assign::Rollout { stable, canary } => {
+            entries.extend([("stable", from_json(stable)), ("canary", from_json(canary))]);
+        }
+        Assign::Weights(weighted) => {
+            let variant = |one: &Weighted| {
+                Node::map([
+                    ("name", Node::text(&one.name)),
+                    ("value", from_json(&one.value)),
+                    ("weight", Node::number(f64::from(one.weight.units()) / 1000.0)),
+                ])
+            };
+            entries.push(("variants", Node::list(weighted.iter().map(variant))));
+        }
+    }
+    let force = |forced: &Forced| {
+        let keys = Node::list(forced.keys.iter().map(Node::text));
+        Node::map([("variant", Node::text(&forced.variant)), ("keys", keys)])
+    };
+    entries.push(("force", Node::list(flag.forced.iter().map(force))));
     Node::map(entries)
 }
 

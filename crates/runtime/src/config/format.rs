@@ -4,6 +4,7 @@
 
 use std::net::SocketAddr;
 
+use fw_model::flag::FLAG_NAME_BYTES_MAX;
 use fw_model::plan::{METRIC_NAME_BYTES_MAX, MetricSpec};
 use fw_model::{NAME_BYTES_MAX, Region, ServiceName};
 
@@ -70,6 +71,34 @@ pub(super) const METRIC: Format = Format {
         };
         MetricSpec::is_name(text).then_some(()).ok_or_else(rule)
     },
+};
+
+/// A flag's key, or a variant's name.
+pub(super) const FLAG: Format = Format {
+    expected: "a name such as new-checkout",
+    numbers: false,
+    pattern: Some("^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$"),
+    check: |text| {
+        let is_name = |text: &str| {
+            let good = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b':' | b'-');
+            text.bytes().all(good) && text.starts_with(|c: char| c.is_ascii_alphanumeric())
+        };
+        let rule = || {
+            format!(
+                "must be 1 to {FLAG_NAME_BYTES_MAX} of a-z, A-Z, 0-9, '.', '_', ':' and '-', beginning with a letter or digit, not {:?}",
+                shown(text)
+            )
+        };
+        (text.len() <= FLAG_NAME_BYTES_MAX && is_name(text)).then_some(()).ok_or_else(rule)
+    },
+};
+
+/// A targeting key: who asks for a flag.
+pub(super) const TARGETING_KEY: Format = Format {
+    expected: "a targeting key such as user-42",
+    numbers: true,
+    pattern: None,
+    check: |text| bounded(text, TEXT_MAX),
 };
 
 /// The unit of a custom metric.

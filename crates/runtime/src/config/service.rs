@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use fw_model::Plan;
+use fw_model::flag::Flag;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -18,6 +19,8 @@ pub struct ServiceConfig {
     pub traffic: TrafficConfig,
     /// How the API is reached.
     pub server: ServerConfig,
+    /// Feature flags.
+    pub flags: Vec<Flag>,
     /// First 16 hex digits of the SHA-256 of the plan's canonical JSON (keys sorted, no white space).
     pub plan_hash: String,
 }

@@ -125,15 +125,15 @@ pub(super) fn query<T: DeserializeOwned>(query: Option<&str>) -> Result<T, Probl
         let text = format!("the query is longer than {QUERY_BYTES_MAX} bytes");
         return Err(Problem::new(Code::BadRequest, text));
     }
-    if !decodes(query) {
+    if decoded(query).is_none() {
         return Err(Problem::new(Code::BadRequest, "the query is not UTF-8, percent-encoded"));
     }
     serde_urlencoded::from_str(query)
         .map_err(|e| Problem::new(Code::BadRequest, format!("the query can't be read: {e}")))
 }
 
-/// Whether every percent-encoding of the text is one, and all of it is UTF-8.
-fn decodes(text: &str) -> bool {
+/// The text with its percent-encodings resolved; none when one is none, or it is not UTF-8.
+pub(super) fn decoded(text: &str) -> Option<String> {
     let mut bytes = vec![];
     let mut rest = text.as_bytes();
     while let Some((&first, tail)) = rest.split_first() {
@@ -143,11 +143,10 @@ fn decodes(text: &str) -> bool {
             continue;
         }
         let digits = tail.get(..2).and_then(|hex| std::str::from_utf8(hex).ok());
-        let Some(byte) = digits.and_then(|hex| u8::from_str_radix(hex, 16).ok()) else { return false };
-        bytes.push(byte);
+        bytes.push(digits.and_then(|hex| u8::from_str_radix(hex, 16).ok())?);
         rest = &tail[2..];
     }
-    std::str::from_utf8(&bytes).is_ok()
+    String::from_utf8(bytes).ok()
 }
 
 /// Parts of the path, refused as a problem where they are not UTF-8.

@@ -12,7 +12,7 @@ use axum::response::Response;
 use futures_util::FutureExt;
 use fw_api::{Code, Problem};
 
-use super::{App, answer, origin};
+use super::{App, answer, ofrep, origin};
 use crate::auth;
 
 /// Who asks, as the log will name them.
@@ -21,11 +21,31 @@ pub(super) struct Actor(pub(super) String);
 
 /// Passes a request on if it may pass, and makes its answer fit to be sent.
 pub(super) async fn gate(State(app): State<App>, mut request: Request, next: Next) -> Response {
+    if ofrep::is_ofrep(request.uri().path()) {
+        return gate_of_flags(&app, request, next).await;
+    }
     let response = match admit(&app, &mut request) {
         Err(problem) => answer::problem(&problem),
         Ok(()) => unwound(next.run(request)).await,
     };
     finish(response)
+}
+
+/// The same for OFREP, whose refusals have a form of their own, and which pages of listed origins may ask.
+async fn gate_of_flags(app: &App, mut request: Request, next: Next) -> Response {
+    let origin = request.headers().get(header::ORIGIN).cloned();
+    let mut response = match admit(app, &mut request) {
+        // Nobody who was refused is told more than that.
+        Err(problem) => return ofrep::refused(&problem, ""),
+        Ok(()) => unwound(next.run(request)).await,
+    };
+    if response.status().is_server_error() && is_problem(&response) {
+        response = ofrep::refused(&plain(response.status()), "");
+    }
+    let headers = response.headers_mut();
+    ofrep::allow(origin, headers);
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
 }
 
 fn admit(app: &App, request: &mut Request) -> Result<(), Problem> {

@@ -24,9 +24,5 @@ pub(super) async fn releases() -> Response {
 }
 
 pub(super) async fn flags() -> Response {
-    later("flags")
-}
-
-pub(super) async fn ofrep() -> Response {
-    later("OpenFeature evaluations")
+    later("changes of flags through the API")
 }

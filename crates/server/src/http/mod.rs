@@ -12,6 +12,7 @@ mod gate;
 mod later;
 mod listen;
 mod metrics;
+pub(crate) mod ofrep;
 mod openapi;
 mod origin;
 mod page;
@@ -27,7 +28,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::middleware;
 use axum::response::Response;
 use axum::routing::{any, get, post};
@@ -36,6 +37,7 @@ use fw_runtime::Handle;
 use fw_runtime::config::TokenConfig;
 
 pub use listen::{serve, serve_with};
+pub use ofrep::{OFREP_BODY_BYTES_MAX, ServedFlag};
 
 /// Largest body of a control request, bytes.
 pub const CONTROL_BODY_BYTES_MAX: usize = 1024 * 1024;
@@ -74,6 +76,8 @@ pub struct HttpSettings {
     pub tokens: Vec<TokenConfig>,
     /// Hosts and origins beside loopback.
     pub hosts: Vec<String>,
+    /// Feature flags of all services.
+    pub flags: Vec<ServedFlag>,
 }
 
 /// Times and counts beyond which a client is let go.
@@ -139,16 +143,19 @@ pub fn router(app: App) -> Router {
         .route("/api/v1/kpis", any(later::kpis))
         .route("/api/v1/releases", any(later::releases))
         .route("/api/v1/releases/{*rest}", any(later::releases))
-        .route("/api/v1/flags", any(later::flags))
+        .route("/api/v1/flags", get(ofrep::list))
         .route("/api/v1/flags/{*rest}", any(later::flags))
-        .route("/ofrep/{*rest}", any(later::ofrep))
+        .route("/ofrep/{*rest}", any(ofrep::serve))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(middleware::from_fn_with_state(app.clone(), gate::gate))
         .with_state(app)
 }
 
-async fn not_found(request: Request) -> Response {
+async fn not_found(state: State<App>, request: Request) -> Response {
+    if ofrep::is_ofrep(request.uri().path()) {
+        return ofrep::serve(state, request).await;
+    }
     let text = format!("there is no {}: see /openapi.json for what there is", request.uri().path());
     answer::problem(&Problem::new(Code::NotFound, text))
 }

@@ -156,6 +156,26 @@ const OPERATIONS: &[Operation] = &[
             Content::Json("MetricAnswer"),
         )
     },
+    get("/api/v1/flags", "Feature flags as they are configured", Content::AnyJson),
+    Operation {
+        role: "viewer",
+        ..post(
+            "/ofrep/v1/evaluate/flags/{key}",
+            "OpenFeature (OFREP 0.3.0): one flag for a context",
+            Content::AnyJson,
+            Content::AnyJson,
+        )
+    },
+    Operation {
+        role: "viewer",
+        ..post(
+            "/ofrep/v1/evaluate/flags",
+            "OpenFeature: every flag for a context, with an ETag",
+            Content::AnyJson,
+            Content::AnyJson,
+        )
+    },
+    get("/ofrep/v1/events", "OpenFeature: when to ask again, as server-sent events", Content::Events),
 ];
 
 fn content(content: Content) -> Value {

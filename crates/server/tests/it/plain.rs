@@ -36,8 +36,14 @@ async fn every_operation_that_is_described_is_there() {
             assert_eq!(world.get("/events?rollout=nobody").await.problem().code, "unknown_rollout");
             continue;
         }
+        if template == "/ofrep/v1/events" {
+            continue; // A stream without an end; it has a test of its own.
+        }
         let reply = raw(world.addr, &request(world.addr, method, &path, &headers, b"")).await;
-        if reply.status >= 400 {
+        if template.starts_with("/ofrep/") {
+            let there = reply.status == 200 || reply.json()["errorCode"] == "FLAG_NOT_FOUND";
+            assert!(there, "{method} {path}: {}", reply.text());
+        } else if reply.status >= 400 {
             let code = reply.problem().code;
             assert!(!["not_found", "method_not_allowed"].contains(&code.as_str()), "{method} {path}: {code}");
         }

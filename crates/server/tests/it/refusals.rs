@@ -328,16 +328,10 @@ fn later(calls: &mut Calls) {
         ("reports, later", "/api/v1/rollouts/aborted/reports/rollback"),
         ("KPIs, later", "/api/v1/kpis"),
         ("releases, later", "/api/v1/releases/7"),
-        ("flags, later", "/api/v1/flags"),
+        ("changes of flags, later", "/api/v1/flags/a"),
     ] {
         calls.with(name, ("GET", path), &[], (501, "not_yet_available", "later version"));
     }
-    calls.with(
-        "flags by OFREP, later",
-        ("POST", "/ofrep/v1/evaluate/flags/a"),
-        &[JSON],
-        (501, "not_yet_available", "OpenFeature"),
-    );
 }
 
 fn assert_refused(bad: &Bad, reply: &Reply) {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use fw_api::Problem;
 use fw_runtime::config::{self, TokenConfig};
 use fw_runtime::{Handle, ServiceDef, SystemClock};
-use fw_server::http::{self, App, HttpSettings, Limits};
+use fw_server::http::{self, App, HttpSettings, Limits, ServedFlag};
 use fw_store::{MemoryLog, RolloutLog};
 use fw_testkit::{SseFrame, SseStream};
 use serde_json::{Value, json};
@@ -73,8 +73,13 @@ impl World {
     }
 
     pub(crate) async fn with(setup: Setup) -> World {
-        let def = |config: &Value| ServiceDef { plan: config::load_json(config, None).unwrap().plan };
-        let defs = setup.services.iter().map(def).collect();
+        let configs: Vec<_> =
+            setup.services.iter().map(|config| config::load_json(config, None).unwrap()).collect();
+        let defs = configs.iter().map(|config| ServiceDef { plan: config.plan.clone() }).collect();
+        let served = |config: &config::ServiceConfig| {
+            let service = config.plan.key.clone();
+            config.flags.clone().into_iter().map(move |flag| ServedFlag { service: service.clone(), flag })
+        };
         let log: Arc<dyn RolloutLog> = setup.log.clone();
         let bits = Box::new(|| 0x5eed_u128);
         let handle = Handle::start_core(log, Arc::new(SystemClock), bits, defs).unwrap();
@@ -82,6 +87,7 @@ impl World {
             sse_enabled: setup.sse_enabled,
             tokens: setup.tokens,
             hosts: vec!["fw.example".into()],
+            flags: configs.iter().flat_map(served).collect(),
         };
         let extra = Arc::new(|out: &mut String| {
             out.push_str("# HELP fw_extra From beside.\n# TYPE fw_extra gauge\nfw_extra 1\n")

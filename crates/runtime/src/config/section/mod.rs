@@ -5,6 +5,7 @@
 
 mod analysis;
 mod auth;
+mod flags;
 mod limits;
 mod metrics;
 mod phase;
@@ -35,6 +36,7 @@ pub(super) const ELSEWHERE: &[(&str, &Section)] = &[
     ("rollout.phases[n].successCriteria", &phase::CRITERIA),
     ("rollout.phases[n]", &phase::PHASE),
     ("metrics[n]", &metrics::METRIC),
+    ("flags[n]", &flags::FLAG),
     ("the top level", &root::ROOT),
 ];
 

@@ -3,7 +3,7 @@
 use fw_model::plan::RouterKind;
 use fw_model::{Plan, Region, ServiceKey, ServiceName};
 
-use super::{Rules, analysis, auth, metrics, rollout, traffic, versions};
+use super::{Rules, analysis, auth, flags, metrics, rollout, traffic, versions};
 use crate::config::format;
 use crate::config::service::{ServerConfig, ServiceConfig, TrafficConfig, plan_hash};
 use crate::config::table::{Key, Kind, Section, missing_in};
@@ -63,6 +63,7 @@ pub(crate) static ROOT: Section = Section {
         TRAFFIC,
         ROLLOUT_KEY,
         metrics::METRICS,
+        flags::FLAGS,
         AUTH,
         Key::optional(
             ENVIRONMENTS,
@@ -78,7 +79,7 @@ pub(crate) static ROOT: Section = Section {
 static OVERLAY: Section = Section {
     title: "environments",
     doc: "The same keys as the config itself.",
-    keys: &[SERVICE, REGION, VERSIONS, TRAFFIC, ROLLOUT_KEY, metrics::METRICS, AUTH],
+    keys: &[SERVICE, REGION, VERSIONS, TRAFFIC, ROLLOUT_KEY, metrics::METRICS, flags::FLAGS, AUTH],
     exclusive: &[],
 };
 
@@ -110,7 +111,8 @@ pub(crate) fn read(rules: &mut Rules<'_>, bare: bool) -> ServiceConfig {
         hosts: auth::hosts(root.get("auth")),
     };
     check(rules, &plan, &traffic, &server);
-    ServiceConfig { plan_hash: plan_hash(&plan), plan, traffic, server }
+    let flags = flags::read(root.get("flags"));
+    ServiceConfig { plan_hash: plan_hash(&plan), plan, traffic, server, flags }
 }
 
 fn key(rules: &Rules<'_>) -> ServiceKey {
@@ -127,6 +129,7 @@ fn check(rules: &mut Rules<'_>, plan: &Plan, traffic: &TrafficConfig, server: &S
     }
     versions::check(rules, plan);
     metrics::check(rules);
+    flags::check(rules);
     traffic::check(rules, plan, traffic, server);
     auth::check(rules);
 }

@@ -60,6 +60,8 @@ impl Checker<'_> {
                 Some(kind) => self.kind(kind, node, path),
                 None => self.unexpected(kind, node, path),
             },
+            // The sections that have such values say what they may be.
+            Kind::Any => {}
             Kind::Text(_)
             | Kind::Bool
             | Kind::Number(_)

@@ -72,6 +72,8 @@ pub(super) enum Kind {
     Overlays { of: &'static Section, max: usize },
     /// The first of several kinds whose shape fits.
     Or(&'static [Kind]),
+    /// Any value but `null`.
+    Any,
     /// No value (`null`).
     Null,
 }
@@ -197,6 +199,7 @@ impl Kind {
             },
             Kind::Overlays { .. } => OVERLAYS_EXPECTED.into(),
             Kind::Or(kinds) => kinds.iter().map(Kind::expected).collect::<Vec<_>>().join("; or "),
+            Kind::Any => "any value".into(),
             Kind::Null => "null".into(),
         }
     }

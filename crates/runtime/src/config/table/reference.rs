@@ -96,6 +96,6 @@ fn takes(kind: &Kind) -> String {
         Kind::Duration { per, .. } => format!("duration, or number of {}", per.unit()),
         Kind::Number(range) => format!("number, {}", range.words()),
         Kind::Integer(range) => format!("whole number, {}", range.words()),
-        Kind::Text(_) | Kind::Bool | Kind::Null => kind.expected(),
+        Kind::Text(_) | Kind::Bool | Kind::Any | Kind::Null => kind.expected(),
     }
 }

@@ -71,6 +71,7 @@ fn kind(kind_: &Kind, partial: bool) -> Value {
             json!({ "type": "object", "maxProperties": max, "additionalProperties": section(of, true) })
         }
         Kind::Or(kinds) => json!({ "anyOf": kinds.iter().map(|k| kind(k, partial)).collect::<Vec<_>>() }),
+        Kind::Any => json!({ "type": ["boolean", "number", "string", "object"] }),
         Kind::Null => json!({ "type": "null" }),
     }
 }

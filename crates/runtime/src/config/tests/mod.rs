@@ -3,6 +3,7 @@
 mod bad;
 mod bad_text;
 mod environments;
+mod flags;
 mod good;
 mod metrics;
 mod noise;

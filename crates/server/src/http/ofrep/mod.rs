@@ -1,0 +1,193 @@
+//! OpenFeature remote evaluation (OFREP 0.3.0): flags for every language that has an OpenFeature SDK.
+//!
+//! `POST /ofrep/v1/evaluate/flags/{key}` gives one flag, `POST /ofrep/v1/evaluate/flags` all of them with an ETag over
+//! the answer, `GET /ofrep/v1/events` tells when to ask again. Who gets what is decided by the model alone, with the
+//! split as it is now; nothing is remembered of who asked. Paths are taken with slashes too many or at the end, because
+//! clients send such. Answers have every field that any known client needs: see `forms`.
+//!
+//! Source: open-feature/protocol, service/openapi.yaml and event-streams.yaml.
+
+mod cors;
+mod forms;
+mod stream;
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::response::Response;
+use fw_api::Problem;
+use fw_model::flag::Flag;
+use fw_model::{ServiceKey, Split};
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
+
+use super::body::{self, Bounds};
+use super::{App, answer};
+
+pub(super) use cors::allow;
+pub(super) use forms::refused;
+use forms::{Failure, failed};
+
+/// Largest body of an evaluation, bytes.
+pub const OFREP_BODY_BYTES_MAX: usize = 64 * 1024;
+/// Where it is told that something changed.
+const EVENTS: &str = "/ofrep/v1/events";
+/// A client whose page is in the background may close the stream after this, seconds.
+const INACTIVITY_SECONDS: u64 = 120;
+
+/// A flag and the service whose rollout moves it.
+#[derive(Debug, Clone)]
+pub struct ServedFlag {
+    /// The service.
+    pub service: ServiceKey,
+    /// The flag.
+    pub flag: Flag,
+}
+
+/// Whether a path is one of these.
+pub(crate) fn is_ofrep(path: &str) -> bool {
+    path.split('/').find(|part| !part.is_empty()) == Some("ofrep")
+}
+
+/// Every request below `/ofrep`.
+pub(super) async fn serve(State(app): State<App>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let segments: Vec<&str> = parts.uri.path().split('/').filter(|part| !part.is_empty()).collect();
+    match (&parts.method, &segments[..]) {
+        (&Method::OPTIONS, _) => cors::preflight(),
+        (&Method::POST, ["ofrep", "v1", "evaluate", "flags"]) => all(&app, &parts.headers, body).await,
+        (&Method::POST, ["ofrep", "v1", "evaluate", "flags", key]) => {
+            one(&app, key, &parts.headers, body).await
+        }
+        (&Method::GET, ["ofrep", "v1", "events"]) => {
+            stream::events(&app, parts.extensions.get().cloned()).await
+        }
+        (_, ["ofrep", "v1", "evaluate", "flags", ..] | ["ofrep", "v1", "events"]) => {
+            let text = format!("{} does not take {}: see /openapi.json", parts.uri.path(), parts.method);
+            failed(405, &Failure::general(last(&segments), text))
+        }
+        _ => {
+            let text = format!("there is no {}: see /openapi.json for what there is", parts.uri.path());
+            failed(404, &Failure::general(last(&segments), text))
+        }
+    }
+}
+
+fn last<'a>(segments: &[&'a str]) -> &'a str {
+    segments.last().copied().unwrap_or("")
+}
+
+/// Who asks: a targeting key, if there is one.
+struct Asker(Option<String>);
+
+/// Reads `{"context": {"targetingKey": …}}`; an absent context is an empty one.
+async fn asker(app: &App, key: &str, headers: &HeaderMap, body: Body) -> Result<Asker, Box<Response>> {
+    let bounds = Bounds { bytes_max: OFREP_BODY_BYTES_MAX, within: app.limits.body_within };
+    let bytes = body::bytes(headers, body, bounds).await.map_err(|p| Box::new(refused(&p, key)))?;
+    let refuse = |code, text: String| Box::new(failed(400, &Failure::new(key, code, text)));
+    if bytes.trim_ascii().is_empty() {
+        return Ok(Asker(None));
+    }
+    let parsed: Value = serde_json::from_slice(&bytes)
+        .map_err(|e| refuse("PARSE_ERROR", format!("the body is no JSON: {e}")))?;
+    let context = match parsed.get("context") {
+        _ if !parsed.is_object() => {
+            return Err(refuse("PARSE_ERROR", "the body must be an object with a context".into()));
+        }
+        None | Some(Value::Null) => return Ok(Asker(None)),
+        Some(Value::Object(context)) => context,
+        Some(_) => return Err(refuse("INVALID_CONTEXT", "the context must be an object".into())),
+    };
+    match context.get("targetingKey") {
+        None | Some(Value::Null) => Ok(Asker(None)),
+        Some(Value::String(key)) => Ok(Asker(Some(key.clone()))),
+        Some(_) => Err(refuse("INVALID_CONTEXT", "targetingKey must be a text".into())),
+    }
+}
+
+/// The split of a flag's service, as it is now.
+fn split(app: &App, service: &ServiceKey) -> Result<Arc<Split>, Problem> {
+    let splits = app.handle.split(service).map_err(|refusal| Problem::from(&refusal))?;
+    Ok(splits.borrow().clone())
+}
+
+/// One flag's answer as an item, or why there is none.
+fn item(app: &App, served: &ServedFlag, asker: &Asker) -> Result<Value, Failure> {
+    let ServedFlag { service, flag } = served;
+    let split = split(app, service).map_err(|p| Failure::general(&flag.key, p.detail))?;
+    let evaluation = flag
+        .evaluate(&split, asker.0.as_deref())
+        .map_err(|e| Failure::new(&flag.key, "TARGETING_KEY_MISSING", e.to_string()))?;
+    Ok(forms::success(flag, &evaluation, &split))
+}
+
+async fn one(app: &App, segment: &str, headers: &HeaderMap, body: Body) -> Response {
+    let Some(key) = body::decoded(segment) else {
+        return failed(400, &Failure::new(segment, "PARSE_ERROR", "the key is not UTF-8, percent-encoded"));
+    };
+    let asker = match asker(app, &key, headers, body).await {
+        Ok(asker) => asker,
+        Err(response) => return *response,
+    };
+    let Some(served) = app.settings.flags.iter().find(|served| served.flag.key == key) else {
+        let text = format!("no flag {key:?}: flags are in the config, under `flags`");
+        return failed(404, &Failure::new(&key, "FLAG_NOT_FOUND", text));
+    };
+    match item(app, served, &asker) {
+        Ok(item) => answer::json(200, &item),
+        Err(failure) => failed(400, &failure),
+    }
+}
+
+async fn all(app: &App, headers: &HeaderMap, body: Body) -> Response {
+    let asker = match asker(app, "", headers, body).await {
+        Ok(asker) => asker,
+        Err(response) => return *response,
+    };
+    let flags: Vec<Value> = app
+        .settings
+        .flags
+        .iter()
+        .map(|served| item(app, served, &asker).unwrap_or_else(|failure| failure.json()))
+        .collect();
+    let mut whole = Map::from_iter([("flags".to_owned(), json!(flags)), ("metadata".to_owned(), json!({}))]);
+    // With tokens a browser could not follow it: an EventSource sends no header, and a token in a URL gets into logs.
+    if app.settings.tokens.is_empty() {
+        let endpoint = json!({ "requestUri": EVENTS });
+        let stream = json!({ "type": "sse", "endpoint": endpoint, "inactivityDelaySec": INACTIVITY_SECONDS });
+        whole.insert("eventStreams".to_owned(), json!([stream]));
+    }
+    tagged(headers, &whole)
+}
+
+/// The answer with an ETag over all of it, so over the flags and over who asks; 304 for one who has it.
+fn tagged(headers: &HeaderMap, whole: &Map<String, Value>) -> Response {
+    let bytes = serde_json::to_vec(whole).unwrap_or_default();
+    let digest = Sha256::digest(&bytes);
+    let tag = format!("\"{}\"", digest[..16].iter().map(|byte| format!("{byte:02x}")).collect::<String>());
+    let known = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
+    let is_known = known
+        .flat_map(|list| list.split(','))
+        .map(str::trim)
+        .any(|given| given == "*" || given.trim_start_matches("W/") == tag);
+    let mut response = if is_known {
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
+        response
+    } else {
+        answer::json(200, whole)
+    };
+    if let Ok(tag) = HeaderValue::from_str(&tag) {
+        response.headers_mut().insert(header::ETAG, tag);
+    }
+    response
+}
+
+/// `GET /api/v1/flags`: every flag as it stands.
+pub(super) async fn list(State(app): State<App>) -> Response {
+    let flags: Vec<Value> =
+        app.settings.flags.iter().map(|ServedFlag { service, flag }| forms::listed(service, flag)).collect();
+    answer::json(200, &json!({ "flags": flags }))
+}
