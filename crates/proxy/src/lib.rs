@@ -2,7 +2,7 @@
 //!
 //! Folders follow a request: `accept` takes the connection, `h1` refuses ambiguous framing, `route`
 //! holds what the split means here, `assign` picks the variant, `upstream` sends the request on,
-//! `observe` counts what happened. `remote` runs all of it without a control plane in the process.
+//! `observe` counts what happened, in the cells of `fw_plane`. `remote` runs all of it without a control plane in the process.
 //! Worker threads share nothing on the request path; a split change is a message to each.
 
 mod accept;
@@ -22,6 +22,7 @@ mod start;
 mod upstream;
 mod worker;
 
-pub use proxy::{Applied, Drained, Proxy, ProxyStats, StartError};
+pub use fw_plane::Applied;
+pub use proxy::{Drained, Proxy, ProxyStats, StartError};
 pub use remote::{RemoteError, RemoteSettings};
 pub use settings::{ForcedVariant, Limits, ProxySettings, Timeouts, TlsSettings};

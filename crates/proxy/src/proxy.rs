@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use fw_api::wire::{HistogramWire, InFlightWire, Report, SourceWire};
 use fw_model::{Epoch, Histogram, Region, Split, Variant};
+use fw_plane::{Applied, DataPlane};
 use tokio::sync::{Mutex as AsyncMutex, oneshot, watch};
 
 use crate::observe::Refused;
@@ -65,21 +66,6 @@ pub enum StartError {
     /// A worker thread could not be started.
     #[error("cannot start a worker thread")]
     Worker(#[source] std::io::Error),
-}
-
-/// What became of a split handed to [`Proxy::apply`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Applied {
-    /// Taken: requests are assigned under it from now on.
-    Taken,
-    /// The same split was in force already.
-    Unchanged,
-    /// Older than the one in force, of the same log: ignored.
-    Older,
-    /// Taken, though it comes from another log; worth a warning, which was logged.
-    OtherLog,
-    /// Not taken: an upstream URL can't be used. The text says which and why.
-    Refused(String),
 }
 
 /// What [`Proxy::shutdown`] left behind.
@@ -271,5 +257,23 @@ impl Proxy {
             drained.aborted += one.aborted;
         }
         drained
+    }
+}
+
+impl DataPlane for Proxy {
+    fn apply(&self, split: Split) -> Applied {
+        Proxy::apply(self, split)
+    }
+
+    fn report(&self) -> Report {
+        Proxy::report(self)
+    }
+
+    fn forget(&self, closed_epochs: &[u64]) {
+        Proxy::forget(self, closed_epochs);
+    }
+
+    fn burst(&self) -> impl Future<Output = ()> + Send {
+        Proxy::burst(self)
     }
 }

@@ -5,12 +5,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
+use fw_plane::count::{BURST_ERRORS, FailedKeys, Registry};
 use tokio::sync::Notify;
 
-use crate::observe::{Ages, FailedKeys, Registry, WorkerStats};
-
-/// New errors that are worth a report at once.
-pub(crate) const BURST_ERRORS: u64 = 3;
+use crate::observe::{Ages, WorkerStats};
 
 /// What one worker shows to the outside.
 #[derive(Debug)]
@@ -45,7 +43,7 @@ impl Shared {
     pub(crate) fn new(workers: usize) -> Arc<Shared> {
         Arc::new(Shared {
             registry: Registry::default(),
-            failed_keys: FailedKeys::new(),
+            failed_keys: FailedKeys::default(),
             workers: (0..workers).map(|_| WorkerView::new()).collect(),
             connections: AtomicUsize::new(0),
             errors: AtomicU64::new(0),

@@ -13,7 +13,6 @@ use crate::proxy::{Drained, StartError};
 use crate::route::Routing;
 use crate::settings::ProxySettings;
 use crate::shared::Shared;
-use crate::upstream;
 use crate::worker::{self, HANDOVER_MAX, Handover, WorkerStart};
 
 /// Most worker threads.
@@ -41,7 +40,7 @@ pub(crate) fn start(
     check(&settings)?;
     let forced = forced_rule(&settings)?;
     let tls_server = settings.tls.as_ref().map(accept::tls_acceptor).transpose().map_err(StartError::Tls)?;
-    let tls_client = upstream::tls_config(settings.upstream_ca.as_deref()).map_err(StartError::Tls)?;
+    let tls_client = fw_plane::net::tls_config(settings.upstream_ca.as_deref()).map_err(StartError::Tls)?;
     let count =
         settings.workers.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
     let count = count.clamp(1, WORKERS_MAX);

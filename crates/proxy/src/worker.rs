@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use fw_plane::net::Origin;
 use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, mpsc, watch};
@@ -24,7 +25,7 @@ use crate::date::Date;
 use crate::h1::Buffers;
 use crate::observe::{AgeSlots, Refused, WorkerStats};
 use crate::proxy::Drained;
-use crate::route::{LocalRoute, Origin, Routing};
+use crate::route::{LocalRoute, Routing};
 use crate::settings::ProxySettings;
 use crate::shared::Shared;
 use crate::upstream::Upstream;

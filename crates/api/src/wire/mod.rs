@@ -6,8 +6,8 @@ mod split;
 
 pub use metric::{Measured, MetricAnswer, MetricReport};
 pub use report::{
-    ApdexWire, BatchesWire, CELLS_MAX, CellWire, DurationWire, HistogramWire, InFlightWire, MetricWire,
-    Report, ReportAnswer, SourceWire,
+    ApdexWire, BatchesWire, CELLS_MAX, CellWire, DurationWire, HistogramWire, InFlightWire, METRICS_MAX,
+    MetricWire, Report, ReportAnswer, SourceWire,
 };
 pub use split::{DeadManWire, SplitMessage, StickinessWire, UpstreamsWire, WeightsWire};
 

@@ -19,7 +19,7 @@ pub const CELLS_MAX: usize = 10_000;
 /// Longest source id or instance name, bytes.
 const NAME_BYTES_MAX: usize = 256;
 /// Most custom metrics in a cell.
-const METRICS_MAX: usize = 64;
+pub const METRICS_MAX: usize = 64;
 
 /// What one data plane counted since its process started.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]

@@ -9,9 +9,9 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use fw_plane::net::Stream;
 use tokio::io::AsyncWrite;
 
-use super::stream::Stream;
 use crate::clock::Timer;
 use crate::h1::{Asked, Body, Buf, Framing, Head, Refusal, find_end, read_request};
 use crate::observe::{Observation, Refused};

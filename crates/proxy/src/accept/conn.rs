@@ -10,11 +10,11 @@ use std::rc::Rc;
 use std::task::Context;
 use std::time::Duration;
 
+use fw_plane::net::Stream;
 use http::HeaderValue;
 use tokio::net::TcpStream;
 
 use super::client::{Client, Protocol};
-use super::stream::Stream;
 use super::{h1, h2};
 use crate::worker::Worker;
 

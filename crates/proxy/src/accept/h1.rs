@@ -8,12 +8,12 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use fw_plane::net::Stream;
 use http::{Method, StatusCode};
 use tokio::io::AsyncReadExt;
 
 use super::client::{Client, Next};
 use super::conn::{ConnCtx, Drain};
-use super::stream::Stream;
 use crate::answer::Own;
 use crate::exchange::{Answered, Outcome, exchange};
 use crate::h1::{Asked, Buf, Framing, Head};

@@ -5,12 +5,10 @@ mod conn;
 mod h1;
 mod h2;
 mod listener;
-mod stream;
 mod tls;
 mod watched;
 
 pub(crate) use conn::{ConnCtx, serve};
 pub(crate) use h2::LocalExec;
 pub(crate) use listener::{accept_loop, listen};
-pub(crate) use stream::Stream;
 pub(crate) use tls::tls_acceptor;

@@ -7,9 +7,9 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use fw_plane::net::Stream;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::stream::Stream;
 use crate::clock::{Deadlines, Timer};
 use crate::h1::Buf;
 use crate::settings::Timeouts;

@@ -1,17 +1,9 @@
-//! What happened to requests: counts, ages, refusals, and the report that carries them.
+//! What happened to requests: counts (in the cells of `fw_plane`), ages, refusals.
 
 mod ages;
-mod cell;
-mod registry;
-mod repeat;
 mod request;
 mod stats;
-mod units;
 
 pub(crate) use ages::{AgeSlots, Ages};
-pub(crate) use cell::Slot;
-pub(crate) use registry::Registry;
-pub(crate) use repeat::FailedKeys;
 pub(crate) use request::Observation;
 pub(crate) use stats::{Refused, WorkerStats};
-pub(crate) use units::SeenKeys;

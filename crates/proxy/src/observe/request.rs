@@ -9,10 +9,9 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use fw_model::Variant;
+use fw_plane::count::{FailedKeys, Outcome, Slot};
 
 use super::ages::AgeSlot;
-use super::cell::Outcome;
-use super::repeat::FailedKeys;
 use crate::route::LocalRoute;
 use crate::worker::Worker;
 
@@ -188,7 +187,7 @@ impl Observation {
         }
     }
 
-    fn slot(&self) -> Option<&super::cell::Slot> {
+    fn slot(&self) -> Option<&Slot> {
         let placed = self.placed.as_ref().filter(|placed| placed.counted)?;
         Some(placed.route.slot(&self.worker, placed.variant, placed.target))
     }

@@ -4,24 +4,16 @@
 //! control plane stops nothing: the last split stays in force, also over a restart (from the state file).
 //! Without a state file it does not listen before it has its first split.
 
-mod backoff;
-mod control;
-mod follow;
-mod sse;
-mod state;
-
 use std::future::Future;
 use std::path::PathBuf;
 use std::pin::pin;
 use std::time::Duration;
 
-use fw_model::{Region, ServiceName, Split};
+use fw_model::{Region, ServiceKey, ServiceName, Split};
+use fw_plane::follow::{Backoff, Control, ControlError, ControlSettings, Follower, Pace, state, with_causes};
 
 use crate::proxy::{Drained, Proxy, StartError};
 use crate::settings::ProxySettings;
-use backoff::Backoff;
-use control::{Control, ControlError};
-use follow::Follower;
 
 /// How long requests in flight may take at the end.
 const GRACE: Duration = Duration::from_secs(30);
@@ -64,7 +56,12 @@ pub async fn run(
     shutdown: impl Future<Output = ()>,
 ) -> Result<Drained, RemoteError> {
     let mut shutdown = pin!(shutdown);
-    let control = Control::new(&remote)?;
+    let control = Control::new(&ControlSettings {
+        url: remote.control.clone(),
+        key: ServiceKey { service: remote.service.clone(), region: remote.region.clone() },
+        token: remote.token.clone(),
+    })
+    .map_err(|e| RemoteError::Setting(e.to_string()))?;
     proxy.region = proxy.region.or_else(|| remote.region.clone());
     let state_file = remote.state_dir.as_deref().map(|dir| state::file(dir, control.key()));
     let kept = state_file.as_ref().and_then(|file| load(file, &control));
@@ -77,18 +74,16 @@ pub async fn run(
     };
     let started = Proxy::start(proxy, split.clone()).await?;
     tracing::info!(address = %started.local_addr(), epoch = split.epoch.0, "proxy listening");
-    let follower = Follower::new(started, control, state_file, split.clone());
+    let follower = Follower::new(started, control, state_file, Pace::default(), Some(split.clone()));
     if fresh {
         follower.save(split).await;
     }
     tokio::select! {
-        () = follower.follow_splits() => {}
-        () = follower.report() => {}
-        () = follower.mind_dead_man() => {}
+        () = follower.run() => {}
         () = &mut shutdown => {}
     }
-    let drained = follower.proxy.shutdown(GRACE).await;
-    if tokio::time::timeout(LAST_REPORT, follower.report_once()).await.is_err() {
+    let drained = follower.plane().shutdown(GRACE).await;
+    if !tokio::time::timeout(LAST_REPORT, follower.report_once()).await.unwrap_or(false) {
         tracing::warn!("the last report was not taken; up to a second of counts is lost");
     }
     Ok(drained)
@@ -113,7 +108,7 @@ fn load(file: &std::path::Path, control: &Control) -> Option<Split> {
 
 /// Asks until there is a split.
 async fn first_split(control: &Control) -> Split {
-    let mut backoff = Backoff::new();
+    let mut backoff = Backoff::default();
     let mut complaint = None;
     loop {
         match ask(control).await {
@@ -137,16 +132,4 @@ async fn ask(control: &Control) -> Result<Split, ControlError> {
             return Ok(split);
         }
     }
-}
-
-/// An error with everything that caused it, in one line.
-fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }

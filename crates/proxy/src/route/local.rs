@@ -8,9 +8,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use fw_model::{CellKey, Variant};
+use fw_plane::count::Slot;
 
 use super::Routing;
-use crate::observe::Slot;
 use crate::upstream::Upstream;
 use crate::worker::Worker;
 
@@ -35,7 +35,7 @@ impl LocalRoute {
     /// Puts a routing together with the worker's pools.
     pub(crate) fn new(
         routing: Arc<Routing>,
-        mut pool: impl FnMut(&Arc<super::Origin>) -> Rc<Upstream>,
+        mut pool: impl FnMut(&Arc<fw_plane::net::Origin>) -> Rc<Upstream>,
     ) -> Self {
         let targets = routing.origins.each_ref().map(|origins| {
             origins.iter().map(|origin| Target { upstream: pool(origin), slot: OnceCell::new() }).collect()

@@ -4,18 +4,16 @@
 //! pools and slots into a [`LocalRoute`], which requests then read without any lock.
 
 mod local;
-mod origin;
 
 use std::sync::Arc;
 
 use fw_model::split::Stickiness;
 use fw_model::{Split, Variant};
+use fw_plane::count::SeenKeys;
+use fw_plane::net::Origin;
 use http::HeaderName;
 
-use crate::observe::SeenKeys;
-
 pub(crate) use local::LocalRoute;
-pub(crate) use origin::{Origin, Scheme};
 
 /// Most upstream instances a variant may have.
 const INSTANCES_MAX: usize = 256;

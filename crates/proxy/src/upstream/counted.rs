@@ -6,9 +6,8 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
+use fw_plane::net::Stream;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-
-use crate::accept::Stream;
 
 #[derive(Debug)]
 pub(super) struct Counted {

@@ -7,13 +7,13 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
+use fw_plane::net::Stream;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use http_body::Body as _;
 use hyper::body::Incoming;
 
 use super::h2::Feeder;
 use super::{Conn, Front, SendFailure, grpc_status, write_end, write_piece};
-use crate::accept::Stream;
 use crate::h1::{Asked, Body, Buf, Framing};
 use crate::observe::Observation;
 use crate::worker::Worker;

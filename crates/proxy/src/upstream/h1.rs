@@ -9,11 +9,11 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
+use fw_plane::net::Stream;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::patience::Patience;
 use super::{Front, SendFailure, Upstream};
-use crate::accept::Stream;
 use crate::h1::{Asked, Body, Buf, Read, RespHead, read_response};
 use crate::observe::Observation;
 use crate::worker::Worker;

@@ -10,6 +10,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
+use fw_plane::net::Stream;
 use http::uri::Scheme;
 use http::{HeaderMap, Request, Response, Uri, header};
 use http_body::{Body, Frame};
@@ -20,7 +21,7 @@ use hyper_util::rt::TokioIo;
 use super::counted::Counted;
 use super::patience::Patience;
 use super::{Fault, Front, SendFailure};
-use crate::accept::{LocalExec, Stream};
+use crate::accept::LocalExec;
 use crate::h1::{Asked, Buf, Framing};
 use crate::observe::Observation;
 use crate::worker::Worker;

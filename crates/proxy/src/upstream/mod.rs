@@ -3,7 +3,6 @@
 //! Each worker has its own [`Upstream`] a instance, so pools need no lock. An instance that can't be
 //! connected to is left alone for a moment ([`EJECT_MS`]); there are no active probes.
 
-mod connect;
 mod counted;
 mod download;
 mod front;
@@ -17,14 +16,13 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 
+use fw_plane::net::{Origin, Scheme, connect};
 use http::HeaderMap;
 
 use crate::h1::{Asked, RespHead};
 use crate::observe::Observation;
-use crate::route::{Origin, Scheme};
 use crate::worker::Worker;
 
-pub(crate) use connect::{connect, tls_config};
 pub(crate) use download::{Coding, Download};
 pub(crate) use front::{Fault, Front, NOT_WHOLE, PIECE_BYTES_MAX, write_end, write_piece};
 pub(crate) use h1::{Conn, poll_fill};

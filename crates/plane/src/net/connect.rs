@@ -1,4 +1,4 @@
-//! Opening a connection to an upstream: TCP, then TLS where the URL says so.
+//! Opening a connection to an upstream or the control plane: TCP, then TLS where the URL says so.
 //!
 //! A name is resolved anew for each connection, which a pool makes rare; so a moved service is found
 //! without a restart.
@@ -14,18 +14,14 @@ use rustls::{ClientConfig, RootCertStore};
 use tokio::net::TcpStream;
 use tokio_rustls::{TlsConnector, TlsStream};
 
-use crate::accept::Stream;
-use crate::route::{Origin, Scheme};
+use super::origin::{Origin, Scheme};
+use super::stream::Stream;
 
 /// Connects within `timeout` (zero = as long as the system tries).
 ///
 /// # Errors
 /// What the system, the name service or the TLS library said; `TimedOut` after `timeout`.
-pub(crate) async fn connect(
-    origin: &Origin,
-    timeout: Duration,
-    tls: &Arc<ClientConfig>,
-) -> io::Result<Stream> {
+pub async fn connect(origin: &Origin, timeout: Duration, tls: &Arc<ClientConfig>) -> io::Result<Stream> {
     if timeout.is_zero() {
         return open(origin, tls).await;
     }
@@ -47,11 +43,11 @@ async fn open(origin: &Origin, tls: &Arc<ClientConfig>) -> io::Result<Stream> {
     Ok(Stream::Tls(Box::new(TlsStream::Client(stream))))
 }
 
-/// What TLS upstreams are checked against: the authorities in `ca` (PEM), or the web's public roots.
+/// What TLS servers are checked against: the authorities in `ca` (PEM), or the web's public roots.
 ///
 /// # Errors
 /// A text that names the file and what is wrong with it.
-pub(crate) fn tls_config(ca: Option<&Path>) -> Result<Arc<ClientConfig>, String> {
+pub fn tls_config(ca: Option<&Path>) -> Result<Arc<ClientConfig>, String> {
     let mut roots = RootCertStore::empty();
     match ca {
         None => roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),

@@ -1,6 +1,6 @@
 //! Talking to the control plane: one stream of splits, one report at a time.
 //!
-//! A small HTTP/1.1 client over the same connector the proxy uses. Each call opens its own
+//! A small HTTP/1.1 client over the same connector the proxy's upstreams use. Each call opens its own
 //! connection: one a second is cheap, and nothing stale is ever reused.
 
 use std::sync::Arc;
@@ -16,9 +16,7 @@ use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 
 use super::sse::Decoder;
-use super::{RemoteError, RemoteSettings};
-use crate::route::{Origin, Scheme};
-use crate::upstream::{connect, tls_config};
+use crate::net::{Origin, Scheme, connect, tls_config};
 
 /// Longest answer to a report, bytes.
 const ANSWER_BYTES_MAX: usize = 4 << 20;
@@ -28,26 +26,48 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 /// The stream carries a heartbeat every 15 s; three missed ones are the end of it.
 const STREAM_SILENCE_MAX: Duration = Duration::from_secs(45);
 
+/// Which control plane to follow, and for what.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ControlSettings {
+    /// Base URL of the control plane, such as `http://127.0.0.1:3002`.
+    pub url: String,
+    /// The service and region to follow.
+    pub key: ServiceKey,
+    /// Sent as `Authorization: Bearer`.
+    pub token: Option<String>,
+}
+
+/// The control URL or token can't be used; the text says why.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct SettingError(String);
+
 /// A call that did not succeed; all are worth another try.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum ControlError {
+pub enum ControlError {
+    /// No connection could be opened.
     #[error("can't connect to {0}")]
     Connect(String, #[source] std::io::Error),
+    /// Nothing came for so long.
     #[error("the control plane did not answer within {0:?}")]
     Slow(Duration),
+    /// The connection broke in the middle.
     #[error("the connection to the control plane broke")]
     Broken(#[source] hyper::Error),
+    /// It refused, and said why.
     #[error("the control plane answered {0}: {1}")]
     Status(StatusCode, String),
+    /// An answer or event makes no sense.
     #[error("the control plane sent what can't be read: {0}")]
     Unreadable(String),
+    /// The stream was closed in order.
     #[error("the stream of splits ended")]
     Ended,
 }
 
 /// Where the control plane is and how to be let in.
 #[derive(Debug, Clone)]
-pub(super) struct Control {
+pub struct Control {
     origin: Arc<Origin>,
     tls: Arc<rustls::ClientConfig>,
     host: HeaderValue,
@@ -56,11 +76,13 @@ pub(super) struct Control {
 }
 
 impl Control {
+    /// Reads the settings; connects to nothing yet.
+    ///
     /// # Errors
-    /// [`RemoteError::Setting`] when URL or token can't be used.
-    pub(super) fn new(settings: &RemoteSettings) -> Result<Control, RemoteError> {
-        let setting = |text: String| RemoteError::Setting(text);
-        let origin = Origin::parse(&settings.control).map_err(|e| setting(format!("control {e}")))?;
+    /// [`SettingError`] when URL or token can't be used.
+    pub fn new(settings: &ControlSettings) -> Result<Control, SettingError> {
+        let setting = SettingError;
+        let origin = Origin::parse(&settings.url).map_err(|e| setting(format!("control {e}")))?;
         if origin.scheme == Scheme::H2c {
             return Err(setting("the control plane is reached over http:// or https://".into()));
         }
@@ -68,7 +90,7 @@ impl Control {
             let mut value = HeaderValue::from_str(&format!("Bearer {token}"))
                 .map_err(|_| setting("the token has a character it must not have".into()))?;
             value.set_sensitive(true);
-            Ok::<_, RemoteError>(value)
+            Ok::<_, SettingError>(value)
         });
         let host = HeaderValue::from_str(&origin.name).map_err(|e| setting(e.to_string()))?;
         Ok(Control {
@@ -76,12 +98,12 @@ impl Control {
             host,
             origin: Arc::new(origin),
             token: token.transpose()?,
-            key: ServiceKey { service: settings.service.clone(), region: settings.region.clone() },
+            key: settings.key.clone(),
         })
     }
 
     /// The service and region followed.
-    pub(super) fn key(&self) -> &ServiceKey {
+    pub fn key(&self) -> &ServiceKey {
         &self.key
     }
 
@@ -89,7 +111,7 @@ impl Control {
     ///
     /// # Errors
     /// [`ControlError`].
-    pub(super) async fn splits(&self) -> Result<Splits, ControlError> {
+    pub async fn splits(&self) -> Result<Splits, ControlError> {
         let region = self.key.region.as_ref().map_or(String::new(), |region| format!("?region={region}"));
         let path = format!("/api/v1/services/{}/split{region}", self.key.service);
         let response = self.call(Method::GET, &path, Bytes::new()).await?;
@@ -103,7 +125,7 @@ impl Control {
     ///
     /// # Errors
     /// [`ControlError`]; the next report carries everything again.
-    pub(super) async fn report(&self, report: &Report) -> Result<ReportAnswer, ControlError> {
+    pub async fn report(&self, report: &Report) -> Result<ReportAnswer, ControlError> {
         let body = serde_json::to_vec(report).map_err(|e| ControlError::Unreadable(e.to_string()))?;
         let path = format!("/api/v1/services/{}/observations", self.key.service);
         let response = self.call(Method::POST, &path, Bytes::from(body)).await?;
@@ -164,7 +186,7 @@ async fn refusal(response: Response<Incoming>) -> ControlError {
 
 /// The stream of splits of one service.
 #[derive(Debug)]
-pub(super) struct Splits {
+pub struct Splits {
     body: Incoming,
     decoder: Decoder,
     key: ServiceKey,
@@ -175,7 +197,7 @@ impl Splits {
     ///
     /// # Errors
     /// [`ControlError`]; the stream is to be opened anew.
-    pub(super) async fn next(&mut self) -> Result<Vec<Split>, ControlError> {
+    pub async fn next(&mut self) -> Result<Vec<Split>, ControlError> {
         let frame = match tokio::time::timeout(STREAM_SILENCE_MAX, self.body.frame()).await {
             Ok(Some(frame)) => frame.map_err(ControlError::Broken)?,
             Ok(None) => return Err(ControlError::Ended),

@@ -17,9 +17,9 @@ const CELLS: usize = 1 << 16;
 /// Any number but the bucketing rule's 0.
 const SEED: u64 = 0x756e_6974;
 
-/// The bits of one epoch, shared by all workers and freed with the epoch's routing: 8 KiB.
+/// The bits of one epoch, shared by all that assign and freed with the epoch: 8 KiB.
 #[derive(Debug)]
-pub(crate) struct SeenKeys(Box<[AtomicU64]>);
+pub struct SeenKeys(Box<[AtomicU64]>);
 
 impl Default for SeenKeys {
     fn default() -> SeenKeys {
@@ -29,7 +29,8 @@ impl Default for SeenKeys {
 
 impl SeenKeys {
     /// Whether this is the first key of its cell.
-    pub(crate) fn touch(&self, key: &[u8]) -> bool {
+    #[inline]
+    pub fn touch(&self, key: &[u8]) -> bool {
         // The upper 16 bits: below CELLS, so the word is in range.
         let cell = (xxh3_64_with_seed(key, SEED) >> 48) as usize;
         let (word, bit) = (&self.0[cell / 64], 1_u64 << (cell % 64));

@@ -1,4 +1,7 @@
-//! A running proxy that follows its control plane: take splits, send reports, mind the dead man.
+//! A running data plane that follows its control plane: take splits, send reports, mind the dead man.
+//!
+//! Three loops over one connection each; [`Follower::run`] runs them together. A control plane that
+//! can't be reached stops nothing: the last split stays in force, and is said once, not at every try.
 
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -9,18 +12,31 @@ use fw_model::{Split, Variant, Weight};
 use super::backoff::Backoff;
 use super::control::{Control, ControlError, checked};
 use super::state;
-use crate::proxy::{Applied, Proxy};
+use crate::{Applied, DataPlane};
 
-/// Reports go out so often, and at once after a burst of errors or a newly confirmed epoch.
-const REPORT_EVERY: Duration = Duration::from_secs(1);
-/// But not closer together than this.
-const REPORT_GAP: Duration = Duration::from_millis(100);
+/// How often reports go out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pace {
+    /// Without a reason to send one sooner (a burst of errors, a newly confirmed epoch). Default 1 s.
+    pub every: Duration,
+    /// Shortest time from one to the next. Default 100 ms.
+    pub gap: Duration,
+}
+
+impl Default for Pace {
+    fn default() -> Pace {
+        Pace { every: Duration::from_secs(1), gap: Duration::from_millis(100) }
+    }
+}
+
+/// The dead man's switch is looked at so often.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// What is known of the control plane.
 #[derive(Debug)]
 struct Known {
-    /// The split it gave last.
-    split: Split,
+    /// The split it gave last, now or before a restart.
+    split: Option<Split>,
     heard: Instant,
     /// The dead man's switch is thrown.
     dead: bool,
@@ -28,20 +44,42 @@ struct Known {
     complaint: Option<String>,
 }
 
-/// A proxy and the control plane it follows.
+/// A data plane and the control plane it follows.
 #[derive(Debug)]
-pub(super) struct Follower {
-    pub(super) proxy: Proxy,
+pub struct Follower<P> {
+    plane: P,
     control: Control,
     state_file: Option<PathBuf>,
+    pace: Pace,
     known: Mutex<Known>,
 }
 
-impl Follower {
-    /// `split` is what the proxy was started with.
-    pub(super) fn new(proxy: Proxy, control: Control, state_file: Option<PathBuf>, split: Split) -> Follower {
+impl<P: DataPlane> Follower<P> {
+    /// `split` is what the data plane begins with; none where it has yet to be told one. With a `state_file`
+    /// each new split is kept there (see [`state`]).
+    pub fn new(
+        plane: P,
+        control: Control,
+        state_file: Option<PathBuf>,
+        pace: Pace,
+        split: Option<Split>,
+    ) -> Follower<P> {
         let known = Known { split, heard: Instant::now(), dead: false, complaint: None };
-        Follower { proxy, control, state_file, known: Mutex::new(known) }
+        Follower { plane, control, state_file, pace, known: Mutex::new(known) }
+    }
+
+    /// The data plane.
+    pub fn plane(&self) -> &P {
+        &self.plane
+    }
+
+    /// Follows, reports and minds the dead man for ever. Never returns; dropping it stops it.
+    pub async fn run(&self) {
+        tokio::select! {
+            () = self.follow_splits() => {}
+            () = self.report() => {}
+            () = self.mind_dead_man() => {}
+        }
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
@@ -50,8 +88,8 @@ impl Follower {
     }
 
     /// Follows the stream of splits for ever. Never returns.
-    pub(super) async fn follow_splits(&self) {
-        let mut backoff = Backoff::new();
+    async fn follow_splits(&self) {
+        let mut backoff = Backoff::default();
         loop {
             let error = self.follow_once(&mut backoff).await;
             self.complain("the split stream", &error);
@@ -79,41 +117,46 @@ impl Follower {
     }
 
     /// Reports for ever. Never returns.
-    pub(super) async fn report(&self) {
+    async fn report(&self) {
         loop {
             let began = tokio::time::Instant::now();
             self.report_once().await;
-            tokio::time::sleep_until(began + REPORT_GAP).await;
+            tokio::time::sleep_until(began + self.pace.gap).await;
             tokio::select! {
-                () = tokio::time::sleep_until(began + REPORT_EVERY) => {}
-                () = self.proxy.burst() => {}
+                () = tokio::time::sleep_until(began + self.pace.every) => {}
+                () = self.plane.burst() => {}
             }
         }
     }
 
-    /// Sends one report and takes what it is answered.
-    pub(super) async fn report_once(&self) {
-        let report = self.proxy.report();
+    /// Sends one report and takes what it is answered. Whether it arrived.
+    pub async fn report_once(&self) -> bool {
+        let report = self.plane.report();
         match self.control.report(&report).await {
             Ok(answer) => {
                 self.heard();
-                self.proxy.forget(&answer.closed_epochs);
+                self.plane.forget(&answer.closed_epochs);
                 match checked(answer.split, self.control.key()) {
                     Ok(split) => self.take(split).await,
                     Err(error) => self.complain("the answer to a report", &error),
                 }
+                true
             }
-            Err(error) => self.complain("reporting", &error),
+            Err(error) => {
+                self.complain("reporting", &error);
+                false
+            }
         }
     }
 
     /// Throws the dead man's switch when the control plane was silent for too long. Never returns.
-    pub(super) async fn mind_dead_man(&self) {
+    async fn mind_dead_man(&self) {
         loop {
-            tokio::time::sleep(REPORT_EVERY / 4).await;
+            tokio::time::sleep(LOOK_EVERY).await;
             let split = {
                 let mut known = self.known();
-                let Some(dead_man) = known.split.dead_man else { continue };
+                let Some(split) = known.split.clone() else { continue };
+                let Some(dead_man) = split.dead_man else { continue };
                 if known.dead || known.heard.elapsed() < dead_man.after {
                     continue;
                 }
@@ -121,9 +164,9 @@ impl Follower {
                 tracing::warn!(after = ?dead_man.after, then = %dead_man.then,
                     "no word from the control plane: the dead man's switch moves all traffic");
                 let canary = if dead_man.then == Variant::Canary { Weight::FULL } else { Weight::ZERO };
-                Split { canary, ..known.split.clone() }
+                Split { canary, ..split }
             };
-            self.proxy.apply(split);
+            self.plane.apply(split);
         }
     }
 
@@ -134,24 +177,26 @@ impl Follower {
         if known.complaint.take().is_some() {
             tracing::info!("the control plane answers again");
         }
-        if std::mem::take(&mut known.dead) {
-            tracing::info!(epoch = known.split.epoch.0, "back to the split of the control plane");
-            self.proxy.apply(known.split.clone());
+        if std::mem::take(&mut known.dead)
+            && let Some(split) = known.split.clone()
+        {
+            tracing::info!(epoch = split.epoch.0, "back to the split of the control plane");
+            self.plane.apply(split);
         }
     }
 
     async fn take(&self, split: Split) {
-        match self.proxy.apply(split.clone()) {
+        match self.plane.apply(split.clone()) {
             Applied::Older | Applied::Unchanged | Applied::Refused(_) => return,
             Applied::Taken | Applied::OtherLog => {}
         }
         tracing::info!(epoch = split.epoch.0, canary_percent = split.canary.percent(), "new split");
-        self.known().split = split.clone();
+        self.known().split = Some(split.clone());
         self.save(split).await;
     }
 
     /// Keeps the split on disk; without a state directory it does nothing.
-    pub(super) async fn save(&self, split: Split) {
+    pub async fn save(&self, split: Split) {
         let Some(file) = self.state_file.clone() else { return };
         let shown = file.display().to_string();
         let saved = tokio::task::spawn_blocking(move || state::save(&file, &split)).await;
@@ -168,7 +213,7 @@ impl Follower {
         let text = super::with_causes(error);
         let mut known = self.known();
         if known.complaint.as_ref() != Some(&text) {
-            let epoch = known.split.epoch.0;
+            let epoch = known.split.as_ref().map_or(0, |split| split.epoch.0);
             tracing::warn!(%what, error = %text, epoch, "the control plane can't be reached; the last split stays in force");
             known.complaint = Some(text);
         }

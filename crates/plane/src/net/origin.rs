@@ -1,13 +1,13 @@
-//! Where an upstream instance is: the URL of the config, read once.
+//! Where a server is: the URL of the config, read once.
 //!
 //! Only an origin is taken (scheme, host, port); a path, query, user or fragment is refused, because
-//! the proxy passes the client's path on as it is.
+//! the proxy passes the client's path on as it is, and the control plane's paths are its own.
 
 use http::Uri;
 
 /// How to speak to an upstream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) enum Scheme {
+pub enum Scheme {
     /// HTTP/1.1 over TCP.
     Http,
     /// HTTP/1.1 over TLS.
@@ -18,19 +18,21 @@ pub(crate) enum Scheme {
 
 /// One upstream instance.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct Origin {
-    pub(crate) scheme: Scheme,
+pub struct Origin {
+    /// How to speak to it.
+    pub scheme: Scheme,
     /// A name or address, without brackets.
-    pub(crate) host: String,
-    pub(crate) port: u16,
+    pub host: String,
+    /// 1 to 65 535.
+    pub port: u16,
     /// `host:port`, as reports name the instance.
-    pub(crate) name: String,
+    pub name: String,
 }
 
 /// An upstream URL can't be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("upstream {url:?} {why}")]
-pub(crate) struct OriginError {
+pub struct OriginError {
     url: String,
     why: &'static str,
 }
@@ -40,7 +42,7 @@ impl Origin {
     ///
     /// # Errors
     /// [`OriginError`] says what is wrong with the URL.
-    pub(crate) fn parse(url: &str) -> Result<Origin, OriginError> {
+    pub fn parse(url: &str) -> Result<Origin, OriginError> {
         let err = |why| OriginError { url: url.to_owned(), why };
         let uri: Uri = url.parse().map_err(|_| err("is no URL; write http://HOST:PORT"))?;
         let scheme = match uri.scheme_str() {

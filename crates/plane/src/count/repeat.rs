@@ -9,23 +9,27 @@ use xxhash_rust::xxh3::xxh3_64;
 
 const CELLS: u64 = 4096;
 
-/// The bits, shared by all workers.
+/// The bits, shared by all that serve.
 #[derive(Debug)]
-pub(crate) struct FailedKeys([AtomicU64; (CELLS / 64) as usize]);
+pub struct FailedKeys([AtomicU64; (CELLS / 64) as usize]);
 
-impl FailedKeys {
-    pub(crate) fn new() -> FailedKeys {
+impl Default for FailedKeys {
+    fn default() -> FailedKeys {
         FailedKeys(std::array::from_fn(|_| AtomicU64::new(0)))
     }
+}
 
+impl FailedKeys {
     /// The cell of a key.
-    pub(crate) fn cell(key: &[u8]) -> u16 {
+    #[inline]
+    pub fn cell(key: &[u8]) -> u16 {
         // Below 4096, so it fits.
         (xxh3_64(key) % CELLS) as u16
     }
 
     /// Notes an outcome; whether it is a failure after a failure.
-    pub(crate) fn note(&self, cell: u16, failed: bool) -> bool {
+    #[inline]
+    pub fn note(&self, cell: u16, failed: bool) -> bool {
         let (word, bit) = (&self.0[usize::from(cell) / 64], 1_u64 << (cell % 64));
         let was = word.load(Ordering::Relaxed) & bit != 0;
         match (was, failed) {
@@ -43,7 +47,7 @@ mod tests {
 
     #[test]
     fn only_a_failure_after_a_failure_repeats() {
-        let keys = FailedKeys::new();
+        let keys = FailedKeys::default();
         let cell = FailedKeys::cell(b"user-1");
         let seen: Vec<bool> =
             [true, true, false, true].iter().map(|&failed| keys.note(cell, failed)).collect();

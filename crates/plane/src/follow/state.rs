@@ -13,7 +13,7 @@ use fw_model::{ServiceKey, Split};
 const FILE_BYTES_MAX: u64 = 1 << 20;
 
 /// Where the split of a service is kept: `split-SERVICE.json` or `split-SERVICE@REGION.json`.
-pub(super) fn file(dir: &Path, key: &ServiceKey) -> PathBuf {
+pub fn file(dir: &Path, key: &ServiceKey) -> PathBuf {
     dir.join(format!("split-{key}.json"))
 }
 
@@ -21,7 +21,7 @@ pub(super) fn file(dir: &Path, key: &ServiceKey) -> PathBuf {
 ///
 /// # Errors
 /// The file can't be read, or does not hold a split of this service.
-pub(super) fn load(file: &Path, key: &ServiceKey) -> io::Result<Option<Split>> {
+pub fn load(file: &Path, key: &ServiceKey) -> io::Result<Option<Split>> {
     let bad = |why: String| io::Error::new(io::ErrorKind::InvalidData, why);
     let size = match fs::metadata(file) {
         Ok(metadata) => metadata.len(),
@@ -43,7 +43,7 @@ pub(super) fn load(file: &Path, key: &ServiceKey) -> io::Result<Option<Split>> {
 ///
 /// # Errors
 /// What the system said; the old file is then still whole.
-pub(super) fn save(file: &Path, split: &Split) -> io::Result<()> {
+pub fn save(file: &Path, split: &Split) -> io::Result<()> {
     let dir = file.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(dir)?;
     let fresh = file.with_extension("json.new");

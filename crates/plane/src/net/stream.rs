@@ -11,10 +11,12 @@ use tokio_rustls::TlsStream;
 /// Up to so many bytes in several pieces are written as one.
 const SMALL_BYTES: usize = 1024;
 
-/// A connection to a client or an upstream.
+/// A connection to a client, an upstream or the control plane.
 #[derive(Debug)]
-pub(crate) enum Stream {
+pub enum Stream {
+    /// As it is.
     Tcp(TcpStream),
+    /// In TLS, either side.
     Tls(Box<TlsStream<TcpStream>>),
 }
 
