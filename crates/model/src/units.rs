@@ -36,6 +36,7 @@ impl Weight {
     }
 
     /// Units of 1/100 000.
+    #[inline]
     pub fn units(self) -> u32 {
         self.0
     }

@@ -18,14 +18,24 @@ const PREFIX_BYTES: usize = 33;
 
 /// The key without surrounding white space (space, tab, CR, LF, VT, FF); nothing decoded or folded.
 /// An empty result means: no key.
+#[inline]
 pub fn trim_key(field: &[u8]) -> &[u8] {
     let white = |b: &u8| b.is_ascii_whitespace() || *b == 0x0b;
+    // As nearly every key comes: nothing to trim.
+    if let [first, .., last] = field
+        && !white(first)
+        && !white(last)
+    {
+        return field;
+    }
     let start = field.iter().position(|b| !white(b)).unwrap_or(field.len());
     let end = field.iter().rposition(|b| !white(b)).map_or(start, |last| last + 1);
     &field[start..end]
 }
 
 /// The bucket of a key, 0 to 99 999. The key is trimmed first; its other bytes count as they are.
+///
+/// Who asks very often under one salt prepares it: [`super::Salted`].
 pub fn bucket_of(salt: &Salt, key: &[u8]) -> u32 {
     let key = trim_key(key);
     let hash = if key.len() <= BUFFER_BYTES - PREFIX_BYTES {
@@ -46,6 +56,7 @@ pub fn bucket_of(salt: &Salt, key: &[u8]) -> u32 {
 
 /// The variant of a bucket (0 to 99 999) at this canary weight. A keyless request draws its 64
 /// random bits and passes `bucket = (bits × 100 000) >> 64`.
+#[inline]
 pub fn variant_of_bucket(bucket: u32, canary: Weight) -> Variant {
     if bucket < canary.units() { Variant::Canary } else { Variant::Stable }
 }
@@ -56,12 +67,14 @@ pub fn variant_of_key(salt: &Salt, key: &[u8], canary: Weight) -> Variant {
 }
 
 /// 64 uniform bits to a bucket, 0 to 99 999.
+#[inline]
 pub(crate) fn reduce(bits: u64) -> u32 {
     // The product's upper half is below 100 000, so the cast keeps it whole.
     ((u128::from(bits) * u128::from(Weight::FULL.units())) >> 64) as u32
 }
 
 /// The bucket of a request without a key, from 64 uniform random bits the caller drew.
+#[inline]
 pub fn bucket_of_random(bits: u64) -> u32 {
     reduce(bits)
 }
@@ -75,6 +88,17 @@ mod tests {
         assert_eq!(trim_key(b" \t a b\r\n"), b"a b");
         assert_eq!(trim_key(b"  "), b"");
         assert_eq!(trim_key(b""), b"");
+    }
+
+    #[test]
+    fn a_key_of_any_length_is_hashed_as_a_whole() {
+        let salt = Salt::from_bits(0x1234_5678_9abc_def0);
+        let bytes: Vec<u8> = (0..200_u8).map(|i| b'!' + i % 90).collect();
+        for length in 1..bytes.len() {
+            let key = &bytes[..length];
+            let all = [salt.as_bytes().as_slice(), &[SEPARATOR], key].concat();
+            assert_eq!(bucket_of(&salt, key), reduce(xxh3_64(&all)), "{length} bytes");
+        }
     }
 
     #[test]

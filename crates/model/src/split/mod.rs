@@ -5,6 +5,7 @@
 //! How splits travel is the business of `api` and the transports.
 
 mod bucket;
+mod salted;
 
 use std::fmt;
 use std::time::Duration;
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::{Epoch, LogId, Phase, Plan, ServiceKey, Weight};
 
 pub use bucket::{bucket_of, bucket_of_random, trim_key, variant_of_bucket, variant_of_key};
+pub use salted::Salted;
 
 /// One of the two versions of a service during a rollout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -38,6 +40,7 @@ impl Variant {
     }
 
     /// 0 for stable, 1 for canary: for arrays with an entry a variant.
+    #[inline]
     pub fn index(self) -> usize {
         match self {
             Variant::Stable => 0,
@@ -70,6 +73,7 @@ impl Salt {
     }
 
     /// The 32 characters as bytes, as they are hashed.
+    #[inline]
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }

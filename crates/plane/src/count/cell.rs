@@ -29,7 +29,7 @@ pub struct Slot {
     bad_batches: Counter,
     batch_filled: Counter,
     batch_failed: Counter,
-    sum_ms: Sum,
+    sum_nanos: Counter,
     sum_squares: Sum,
     buckets: [Counter; BUCKETS],
 }
@@ -65,7 +65,7 @@ impl Default for Slot {
             bad_batches: Counter::default(),
             batch_filled: Counter::default(),
             batch_failed: Counter::default(),
-            sum_ms: Sum::default(),
+            sum_nanos: Counter::default(),
             sum_squares: Sum::default(),
             buckets: std::array::from_fn(|_| Counter::default()),
         }
@@ -97,8 +97,8 @@ impl Slot {
                 self.tolerating.bump();
             }
         }
-        let ms = nanos as f64 / 1e6;
-        self.sum_ms.add(ms);
+        self.sum_nanos.add(nanos);
+        let ms = nanos as f64 * 1e-6;
         self.sum_squares.add(ms * ms);
         // bucket_of_nanos stays inside INDEX_MIN..=INDEX_MAX.
         self.buckets[(bucket_of_nanos(nanos) - INDEX_MIN) as usize].bump();
@@ -162,7 +162,7 @@ impl Slot {
             client_aborts: self.client_aborts.get(),
             abandoned: self.abandoned.get(),
             duration: DurationStats {
-                sum_ms: self.sum_ms.get(),
+                sum_ms: self.sum_nanos.get() as f64 / 1e6,
                 sum_squares: self.sum_squares.get(),
                 histogram: Histogram::from_dense(INDEX_MIN, &dense),
             },

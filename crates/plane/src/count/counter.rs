@@ -24,7 +24,13 @@ impl Counter {
     /// One more.
     #[inline]
     pub fn bump(&self) {
-        self.set(self.0.load(Ordering::Relaxed).wrapping_add(1));
+        self.add(1);
+    }
+
+    /// So many more.
+    #[inline]
+    pub fn add(&self, more: u64) {
+        self.set(self.own().wrapping_add(more));
     }
 
     /// Puts it to a value; for the writer only.
