@@ -25,7 +25,7 @@ impl Backoff {
         self.next = FIRST;
     }
 
-    /// The wait now: between half and all of a time that doubles up to [`LONGEST`].
+    /// The wait now: between half and all of a time that doubles up to `LONGEST`.
     pub fn wait(&mut self) -> Duration {
         let wait = self.next.mul_f64(0.5 + self.rng.f64() / 2.0);
         self.next = (self.next * 2).min(LONGEST);
