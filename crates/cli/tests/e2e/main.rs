@@ -8,6 +8,7 @@
 mod fleet;
 mod heavy_clusters;
 mod heavy_crash;
+mod heavy_flags;
 mod heavy_rollback;
 mod heavy_shares;
 mod heavy_steer;

@@ -31,6 +31,11 @@ pub(crate) fn by_hand() -> Value {
 impl World {
     /// Starts the upstreams and `fw serve` with this rollout block.
     pub(crate) async fn start(rollout: Value) -> World {
+        World::start_with(rollout, json!([])).await
+    }
+
+    /// The same with feature flags.
+    pub(crate) async fn start_with(rollout: Value, flags: Value) -> World {
         let (stable, canary) = (Upstream::start("stable").await, Upstream::start("canary").await);
         let [api, proxy] = free_ports().unwrap();
         let config = json!({
@@ -41,6 +46,7 @@ impl World {
             },
             "traffic": { "router": "proxy", "listen": format!("127.0.0.1:{proxy}"), "stickiness": { "header": "X-User-Id" } },
             "rollout": rollout,
+            "flags": flags,
         });
         let spec = ProcSpec::new(env!("CARGO_BIN_EXE_fw")).unwrap();
         let spec = spec.args(["serve", "--listen", &format!("127.0.0.1:{api}")]).name("serve");

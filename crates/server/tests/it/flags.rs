@@ -120,6 +120,9 @@ async fn what_cannot_be_evaluated_says_so_in_the_form_clients_read() {
     };
     assert_eq!(json_of(&unknown), (404, "FLAG_NOT_FOUND".into()));
     assert_eq!(unknown.json()["key"], "no such");
+    for path in ["a/b", "a%2Fb"] {
+        assert_eq!(json_of(&one(&world, path, user("ann")).await), (404, "FLAG_NOT_FOUND".into()), "{path}");
+    }
     let headers = [("content-type", "application/json; charset=utf-8")];
     let send = async |method: &str, path: &str, headers: &[(&str, &str)], body: &str| {
         raw(world.addr, &request(world.addr, method, path, headers, body.as_bytes())).await

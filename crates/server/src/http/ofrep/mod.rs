@@ -58,8 +58,9 @@ pub(super) async fn serve(State(app): State<App>, request: Request) -> Response 
     match (&parts.method, &segments[..]) {
         (&Method::OPTIONS, _) => cors::preflight(),
         (&Method::POST, ["ofrep", "v1", "evaluate", "flags"]) => all(&app, &parts.headers, body).await,
-        (&Method::POST, ["ofrep", "v1", "evaluate", "flags", key]) => {
-            one(&app, key, &parts.headers, body).await
+        // A client that does not encode slashes asks for a key all the same.
+        (&Method::POST, ["ofrep", "v1", "evaluate", "flags", key @ ..]) => {
+            one(&app, &key.join("/"), &parts.headers, body).await
         }
         (&Method::GET, ["ofrep", "v1", "events"]) => {
             stream::events(&app, parts.extensions.get().cloned()).await
