@@ -12,7 +12,7 @@ mod wheel;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
@@ -54,6 +54,9 @@ pub(crate) struct Args {
     /// Only these proxies; may be repeated.
     #[arg(long)]
     subject: Vec<Subject>,
+    /// Also an older build of ours: its `bench_proxy`, built with the profile `dist`.
+    #[arg(long, value_name = "FILE")]
+    before: Option<PathBuf>,
 }
 
 /// Installs, builds, measures, prints.
@@ -83,7 +86,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let upstream = Upstream::start(folder.path())?;
     let (memory, load): (Vec<Case>, Vec<Case>) = cases.into_iter().partition(|case| *case == Case::Rss);
     if !load.is_empty() {
-        let running = subjects.iter().map(|subject| subject.start(folder.path(), &upstream));
+        let running =
+            subjects.iter().map(|subject| subject.start(folder.path(), &upstream, args.before.as_deref()));
         let running = running.collect::<Result<Vec<Running>>>()?;
         for case in load {
             println!("{}", report::table(case, &measure(case, &running, args)?).trim_end());
@@ -98,9 +102,13 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 
 /// Who takes part: all that were asked for and can be had.
 fn subjects(args: &Args) -> Vec<Subject> {
-    let all = [Subject::Direct, Subject::Fw, Subject::Haproxy, Subject::Nginx, Subject::Envoy];
-    let mut subjects: Vec<Subject> =
-        all.into_iter().filter(|subject| args.subject.is_empty() || args.subject.contains(subject)).collect();
+    let all =
+        [Subject::Direct, Subject::Fw, Subject::Before, Subject::Haproxy, Subject::Nginx, Subject::Envoy];
+    let is_wanted = |subject: &Subject| match subject {
+        Subject::Before => args.before.is_some(),
+        subject => args.subject.is_empty() || args.subject.contains(subject),
+    };
+    let mut subjects: Vec<Subject> = all.into_iter().filter(is_wanted).collect();
     if subjects.contains(&Subject::Envoy)
         && let Err(error) = wheel::need_envoy()
     {
@@ -155,7 +163,7 @@ fn measure_memory(
     for round in 1..=args.rounds {
         eprintln!("xtask: {case:?}, round {round} of {}", args.rounds);
         for subject in subjects.iter().copied().filter(|subject| case.includes(*subject)) {
-            let running = subject.start(dir, upstream)?;
+            let running = subject.start(dir, upstream, args.before.as_deref())?;
             let server = running.server.as_ref().context("memory needs a process")?;
             let fresh = server.resident_kib()?;
             let (load, largest) = thread::scope(|scope| {

@@ -119,13 +119,18 @@ fn ratio(samples: &Samples, base: Subject, subject: Subject) -> Spread {
 }
 
 fn goal_line(case: Case, samples: &Samples) -> String {
+    let mut text = String::new();
+    if samples.contains_key(&Subject::Before) {
+        let change = ratio(samples, Subject::Before, Subject::Fw);
+        text = format!("before / now: {}\n", change.shown(2, "x"));
+    }
     let ours = ratio(samples, Subject::Haproxy, Subject::Fw);
     match (case.goal(), ours.median()) {
         (Some(goal), Some(median)) => {
             let word = if median >= goal { "met" } else { "not met" };
-            format!("goal: fw at least {goal:.2}x haproxy: {word} ({})\n", ours.shown(2, "x"))
+            text + &format!("goal: fw at least {goal:.2}x haproxy: {word} ({})\n", ours.shown(2, "x"))
         }
-        _ => String::new(),
+        _ => text,
     }
 }
 

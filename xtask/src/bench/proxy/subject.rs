@@ -30,6 +30,8 @@ pub(crate) enum Subject {
     Direct,
     /// Ours.
     Fw,
+    /// Ours as it was: the program that `--before` names.
+    Before,
     /// HAProxy, the one to beat.
     Haproxy,
     /// nginx.
@@ -65,6 +67,7 @@ impl Subject {
         match self {
             Subject::Direct => "(direct)",
             Subject::Fw => "fw",
+            Subject::Before => "fw before",
             Subject::Haproxy => "haproxy",
             Subject::Nginx => "nginx",
             Subject::Envoy => "envoy",
@@ -78,7 +81,7 @@ impl Subject {
                 .map_or_else(|| "?".to_owned(), |path| machine::said(Command::new(path).arg(flag)))
         };
         match self {
-            Subject::Direct | Subject::Fw => String::new(),
+            Subject::Direct | Subject::Fw | Subject::Before => String::new(),
             Subject::Haproxy => ask("haproxy", "-v"),
             Subject::Nginx => ask("nginx", "-v"),
             Subject::Envoy => {
@@ -90,14 +93,21 @@ impl Subject {
     }
 
     /// Starts it in front of `upstream` and checks that it splits.
-    pub(crate) fn start(self, dir: &Path, upstream: &Upstream) -> Result<Running> {
+    pub(crate) fn start(self, dir: &Path, upstream: &Upstream, before: Option<&Path>) -> Result<Running> {
         let [h1, h2] = http::free_addresses()?;
         let ports = Ports { h1, h2, stable: upstream.stable, canary: upstream.canary };
         let (h1, h2, server) = match self {
             // nginx speaks h2c on a port of its own only, so there is no direct h2c.
             Subject::Direct => (upstream.stable, upstream.stable, None),
             // One port for both protocols.
-            Subject::Fw => (h1, h1, Some(Server::start("fw", fw(&ports)?, dir)?)),
+            Subject::Fw => {
+                let program = sh::target().join("dist/examples/bench_proxy");
+                (h1, h1, Some(Server::start("fw", fw(&ports, &program)?, dir)?))
+            }
+            Subject::Before => {
+                let program = before.context("--subject before needs --before FILE")?;
+                (h1, h1, Some(Server::start("fw-before", fw(&ports, program)?, dir)?))
+            }
             Subject::Haproxy => (h1, h2, Some(Server::start("haproxy", haproxy(dir, &ports)?, dir)?)),
             Subject::Nginx => {
                 let config = ports.fill(include_str!("configs/nginx.conf"), dir);
@@ -155,9 +165,8 @@ impl Ports {
     }
 }
 
-fn fw(ports: &Ports) -> Result<Command> {
-    let path = sh::target().join("dist/examples/bench_proxy");
-    let mut command = machine::command(Place::Measured, &path.to_string_lossy())?;
+fn fw(ports: &Ports, program: &Path) -> Result<Command> {
+    let mut command = machine::command(Place::Measured, &program.to_string_lossy())?;
     let [listen, stable, canary] =
         [ports.h1.to_string(), format!("http://{}", ports.stable), format!("http://{}", ports.canary)];
     // The weight is in units of 1/100 000.
