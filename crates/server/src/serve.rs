@@ -3,6 +3,7 @@
 //! Listeners open at once with the last split; nothing is moved by starting. On the way down the
 //! proxies finish requests in flight, report once more, and the core commits what it has.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -70,6 +71,16 @@ pub enum ServeError {
     /// The log and the configs don't fit.
     #[error(transparent)]
     Boot(#[from] fw_runtime::BootError),
+    /// OFREP knows flags by their key alone.
+    #[error("the flag {flag:?} is in the configs of {first} and {second}: a key may stand in one only")]
+    FlagTwice {
+        /// The key.
+        flag: String,
+        /// One service that has it.
+        first: ServiceKey,
+        /// The other.
+        second: ServiceKey,
+    },
     /// A proxy can't be started.
     #[error("the proxy of {key}: {source}")]
     Proxy {
@@ -101,6 +112,7 @@ impl Server {
         let addr = listen_addr(&options);
         let settings = http_settings(&options);
         check_bind(addr, &settings.tokens)?;
+        check_flags(&options.configs)?;
         let listener = TcpListener::bind(addr).await.map_err(|source| ServeError::Listen { addr, source })?;
         let addr = listener.local_addr().unwrap_or(addr);
         let log: Arc<dyn RolloutLog> = match &options.store {
@@ -182,6 +194,18 @@ fn http_settings(options: &ServeOptions) -> HttpSettings {
         hosts: servers().flat_map(|s| s.hosts.clone()).collect(),
         flags: options.configs.iter().flat_map(flags_of).collect(),
     }
+}
+
+/// # Errors
+/// When two services have a flag of one key.
+fn check_flags(configs: &[ServiceConfig]) -> Result<(), ServeError> {
+    let mut seen: HashMap<String, ServiceKey> = HashMap::new();
+    for ServedFlag { service, flag } in configs.iter().flat_map(flags_of) {
+        if let Some(first) = seen.insert(flag.key.clone(), service.clone()) {
+            return Err(ServeError::FlagTwice { flag: flag.key, first, second: service });
+        }
+    }
+    Ok(())
 }
 
 fn flags_of(config: &ServiceConfig) -> impl Iterator<Item = ServedFlag> + '_ {
@@ -268,4 +292,26 @@ fn proxy_metrics(proxies: &[(ServiceKey, Arc<Proxy>)]) -> http::ExtraMetrics {
             let _ = writeln!(out, "fw_proxy_accepted_total{{service=\"{key}\"}} {}", proxy.stats().accepted);
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use fw_runtime::config;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_flag_of_two_services_is_refused_by_name() {
+        let with_flag = |service: &str, key: &str| {
+            let flags = json!([{ "key": key, "stable": false, "canary": true }]);
+            config::load_json(&json!({ "service": service, "flags": flags }), None).unwrap()
+        };
+        assert!(check_flags(&[with_flag("shop", "a"), with_flag("search", "b")]).is_ok());
+        let refused = check_flags(&[with_flag("shop", "a"), with_flag("search", "a")]).unwrap_err();
+        assert_eq!(
+            refused.to_string(),
+            "the flag \"a\" is in the configs of shop and search: a key may stand in one only"
+        );
+    }
 }

@@ -26,11 +26,6 @@ fn heavy_bursts_of_instances() {
 }
 
 #[test]
-fn heavy_instances_that_fail_more_for_seconds() {
-    assert!(rolled_back("beta:5:5s") <= 0.02);
-}
-
-#[test]
 fn heavy_users_who_always_fail() {
     assert!(rolled_back("sticky-users:500") <= 0.02);
 }

@@ -125,6 +125,7 @@ fn show_writes_every_default_out_and_reads_back() {
             latencyFloorMs: 5
             warmUp: 5s
         metrics: []
+        flags: []
         auth:
           tokens: []
           hosts: []
