@@ -2,7 +2,8 @@
 //!
 //! `proxy` compares our proxy with nginx, HAProxy and Envoy; `footprint` measures the start and the memory of
 //! `fw serve`; `engine` what 10 000 rollouts cost; `clusters` and `bursts` how often a version as good as stable is
-//! rolled back when failures come in clusters, simulated and with real processes. The others build the `dist` profile; servers run on loopback and are
+//! rolled back when failures come in clusters, simulated and with real processes; `sdk` compares our SDK with those of
+//! other products, and is built as an application is. The others build the `dist` profile; servers run on loopback and are
 //! stopped by process id. They print numbers with the machine they belong to; they judge nothing and are no part of CI.
 
 mod clusters;
@@ -12,6 +13,7 @@ mod http;
 mod machine;
 mod process;
 mod proxy;
+mod sdk;
 mod spread;
 
 use std::process::ExitCode;
@@ -32,6 +34,8 @@ pub(crate) enum Bench {
     Bursts,
     /// `fw serve`: time until it is ready, resident memory when idle, size of the binary.
     Footprint(footprint::Args),
+    /// Our SDK and those of Unleash, GrowthBook, LaunchDarkly, Eppo and flagd: what a call costs at 1, 2 and 4 threads.
+    Sdk(sdk::Args),
 }
 
 /// Runs one benchmark.
@@ -42,6 +46,7 @@ pub(crate) fn run(bench: Bench) -> Result<ExitCode> {
         Bench::Clusters(args) => clusters::run(&args)?,
         Bench::Bursts => clusters::for_real()?,
         Bench::Footprint(args) => footprint::run(&args)?,
+        Bench::Sdk(args) => sdk::run(&args)?,
     }
     Ok(ExitCode::SUCCESS)
 }
