@@ -1,10 +1,9 @@
 //! Feature flags: which value somebody gets, by a rollout's split, by fixed weights, or because it is forced.
 //!
-//! Pure: a flag, a split and a key give the same answer anywhere. A flag that is bound to a rollout uses the rollout's
-//! salt and weight, so that whoever gets the canary from the proxy gets the canary's value here. How flags are written
-//! and asked for is the business of the config and of the server.
+//! `V` is what a value is; nothing here looks into one. Pure: a flag, a split and a key give the same answer anywhere. A
+//! flag that is bound to a rollout uses the rollout's salt and weight, so that whoever gets the canary from the proxy gets
+//! the canary's value here. How flags are written and asked for is the business of the config and of the server.
 
-use serde_json::Value;
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::{Salt, Split, Variant, Weight, split};
@@ -22,38 +21,38 @@ const SALTED: &[u8] = b"fw flag\x1f";
 
 /// A feature flag.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Flag {
+pub struct Flag<V> {
     /// Its name in OpenFeature.
     pub key: String,
     /// Off: everybody gets the value that the code has as its default.
     pub enabled: bool,
     /// Who gets what.
-    pub assign: Assign,
+    pub assign: Assign<V>,
     /// Who gets what for certain.
     pub forced: Vec<Forced>,
 }
 
 /// Who gets which value of a flag.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Assign {
+pub enum Assign<V> {
     /// By the split of the service's rollout.
     Rollout {
         /// What stable's users get.
-        stable: Value,
+        stable: V,
         /// What the canary's users get.
-        canary: Value,
+        canary: V,
     },
     /// By weights that stay; they sum to [`Weight::FULL`].
-    Weights(Vec<Weighted>),
+    Weights(Vec<Weighted<V>>),
 }
 
 /// A variant with its weight.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Weighted {
+pub struct Weighted<V> {
     /// Its name.
     pub name: String,
     /// What it is.
-    pub value: Value,
+    pub value: V,
     /// Share of keys that get it.
     pub weight: Weight,
 }
@@ -94,11 +93,11 @@ impl Reason {
 
 /// What somebody gets.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Evaluation<'a> {
+pub struct Evaluation<'a, V> {
     /// The variant's name; empty when the flag is off.
     pub variant: &'a str,
     /// Its value; none when the flag is off: the code's default holds.
-    pub value: Option<&'a Value>,
+    pub value: Option<&'a V>,
     /// Why.
     pub reason: Reason,
 }
@@ -108,9 +107,9 @@ pub struct Evaluation<'a> {
 #[error("this flag is split by targetingKey, and the context has none")]
 pub struct KeyMissing;
 
-impl Flag {
+impl<V> Flag<V> {
     /// Names and values of the variants.
-    pub fn variants(&self) -> Vec<(&str, &Value)> {
+    pub fn variants(&self) -> Vec<(&str, &V)> {
         match &self.assign {
             Assign::Rollout { stable, canary } => {
                 vec![(Variant::Stable.as_str(), stable), (Variant::Canary.as_str(), canary)]
@@ -123,7 +122,7 @@ impl Flag {
     ///
     /// # Errors
     /// [`KeyMissing`] where it depends on a key.
-    pub fn evaluate(&self, split: &Split, key: Option<&str>) -> Result<Evaluation<'_>, KeyMissing> {
+    pub fn evaluate(&self, split: &Split, key: Option<&str>) -> Result<Evaluation<'_, V>, KeyMissing> {
         if !self.enabled {
             return Ok(Evaluation { variant: "", value: None, reason: Reason::Disabled });
         }
@@ -137,7 +136,7 @@ impl Flag {
         }
     }
 
-    fn forced_for(&self, key: &[u8]) -> Option<Evaluation<'_>> {
+    fn forced_for(&self, key: &[u8]) -> Option<Evaluation<'_, V>> {
         let is_named = |forced: &&Forced| forced.keys.iter().any(|named| named.as_bytes() == key);
         let name = &self.forced.iter().find(is_named)?.variant;
         let (variant, value) = self.variants().into_iter().find(|(variant, _)| variant == name)?;
@@ -146,11 +145,11 @@ impl Flag {
 
     fn by_weights<'a>(
         &self,
-        weighted: &'a [Weighted],
+        weighted: &'a [Weighted<V>],
         key: Option<&[u8]>,
-    ) -> Result<Evaluation<'a>, KeyMissing> {
+    ) -> Result<Evaluation<'a, V>, KeyMissing> {
         let of =
-            |one: &'a Weighted, reason| Evaluation { variant: &one.name, value: Some(&one.value), reason };
+            |one: &'a Weighted<V>, reason| Evaluation { variant: &one.name, value: Some(&one.value), reason };
         if let Some(only) = weighted.iter().find(|one| one.weight == Weight::FULL) {
             return Ok(of(only, Reason::Static));
         }
@@ -171,11 +170,11 @@ impl Flag {
     }
 }
 
-fn by_rollout<'a>(
-    (stable, canary): (&'a Value, &'a Value),
+fn by_rollout<'a, V>(
+    (stable, canary): (&'a V, &'a V),
     split: &Split,
     key: Option<&[u8]>,
-) -> Result<Evaluation<'a>, KeyMissing> {
+) -> Result<Evaluation<'a, V>, KeyMissing> {
     let (variant, reason) = match split.canary {
         Weight::ZERO => (Variant::Stable, Reason::Static),
         Weight::FULL => (Variant::Canary, Reason::Static),
@@ -190,8 +189,6 @@ fn by_rollout<'a>(
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
     use crate::{Epoch, LogId, Plan};
 
@@ -202,16 +199,16 @@ mod tests {
         split
     }
 
-    fn bound() -> Flag {
-        let assign = Assign::Rollout { stable: json!(false), canary: json!(true) };
+    fn bound() -> Flag<bool> {
+        let assign = Assign::Rollout { stable: false, canary: true };
         let forced = vec![Forced { variant: "canary".into(), keys: vec!["tester".into()] }];
         Flag { key: "new-checkout".into(), enabled: true, assign, forced }
     }
 
-    fn weighted(weights: &[u32]) -> Flag {
+    fn weighted(weights: &[u32]) -> Flag<usize> {
         let one = |(i, units): (usize, &u32)| Weighted {
             name: format!("v{i}"),
-            value: json!(i),
+            value: i,
             weight: Weight::new(*units).unwrap(),
         };
         let assign = Assign::Weights(weights.iter().enumerate().map(one).collect());
@@ -236,7 +233,7 @@ mod tests {
     fn everybody_and_nobody_need_no_key() {
         let flag = bound();
         let none = flag.evaluate(&split(0), None).unwrap();
-        assert_eq!((none.variant, none.value, none.reason), ("stable", Some(&json!(false)), Reason::Static));
+        assert_eq!((none.variant, none.value, none.reason), ("stable", Some(&false), Reason::Static));
         assert_eq!(flag.evaluate(&split(100_000), Some("")).unwrap().variant, "canary");
         assert_eq!(flag.evaluate(&split(5_000), None), Err(KeyMissing));
         assert_eq!(flag.evaluate(&split(5_000), Some(" ")), Err(KeyMissing));
@@ -260,9 +257,8 @@ mod tests {
         let (mut counts, mut both) = ([0_u32; 3], 0_u32);
         for n in 0..20_000 {
             let key = format!("user-{n}");
-            let of =
-                |flag: &Flag| flag.evaluate(&split, Some(&key)).unwrap().value.unwrap().as_u64().unwrap();
-            counts[of(&flag) as usize] += 1;
+            let of = |flag: &Flag<usize>| *flag.evaluate(&split, Some(&key)).unwrap().value.unwrap();
+            counts[of(&flag)] += 1;
             both += u32::from(of(&flag) == 0 && of(&other) == 0);
         }
         for (count, share) in counts.into_iter().zip([0.5, 0.3, 0.2]) {

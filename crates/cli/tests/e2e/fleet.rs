@@ -28,18 +28,18 @@ const PORT: &str = "FW_E2E_INSTANCE_PORT";
 /// How long a burst is, how often it comes, and what share fails in it, in thousandths.
 const BURST: (Duration, Duration, u64) = (Duration::from_secs(10), Duration::from_secs(120), 300);
 
-/// One instance: this very program, told by [`PORT`].
+/// One instance: this very program, told by [`PORT`]. Without that, what an instance does as it is told.
 #[test]
-#[ignore = "a process of other tests, not a test"]
 fn instance() {
-    let Some(port) = std::env::var(PORT).ok().and_then(|port| port.parse().ok()) else { return };
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).unwrap();
+    let port = std::env::var(PORT).ok().and_then(|port| port.parse().ok());
     let instance = Arc::new(Instance {
         steady: AtomicU64::new(0),
         bursts: AtomicBool::new(false),
-        chance: AtomicU64::new(mixed(u64::from(port))),
+        chance: AtomicU64::new(mixed(port.unwrap_or(1).into())),
         began: Instant::now(),
     });
+    let Some(port) = port else { return instance.does_as_it_is_told() };
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).unwrap();
     for stream in listener.incoming().flatten() {
         let instance = instance.clone();
         std::thread::spawn(move || instance.answer_all(stream));
@@ -75,6 +75,15 @@ impl Instance {
         let from = u128::from(mixed(seed.wrapping_add(cycle as u64)) % room);
         let into = at.as_millis() % BURST.1.as_millis();
         self.bursts.load(Ordering::Relaxed) && (from..from + BURST.0.as_millis()).contains(&into)
+    }
+
+    fn does_as_it_is_told(&self) {
+        let failed = |n: u32| (0..n).filter(|_| self.answer("GET / HTTP/1.1").contains("503")).count();
+        assert_eq!(failed(1000), 0);
+        self.answer("GET /be/50/0 HTTP/1.1");
+        assert!((300..700).contains(&failed(10_000)));
+        self.answer("GET /be/1000/1 HTTP/1.1");
+        assert_eq!(failed(100), 100);
     }
 
     fn answer_all(&self, mut stream: TcpStream) {
@@ -129,7 +138,7 @@ impl Fleet {
             .map(|port| {
                 let spec =
                     ProcSpec::new(std::env::current_exe().unwrap()).unwrap().name(format!("instance {port}"));
-                let spec = spec.args(["--exact", "fleet::instance", "--ignored", "--nocapture"]);
+                let spec = spec.args(["--exact", "fleet::instance", "--nocapture"]);
                 let mut process = spec.env(PORT, port.to_string()).spawn().unwrap();
                 process.listening(SocketAddr::from((Ipv4Addr::LOCALHOST, *port)), SOON).unwrap();
                 process
@@ -174,6 +183,7 @@ impl Fleet {
     }
 
     /// Has all instances fail in bursts, or stop to.
+    #[allow(dead_code)] // Of tests/bursts.rs.
     pub(crate) async fn burst(&self, bursts: bool) {
         for port in self.ports {
             self.be(port, 0, bursts).await;
@@ -193,6 +203,7 @@ impl Fleet {
     }
 
     /// `POST` to a command of the rollout; the answer's status.
+    #[allow(dead_code)] // Of tests/bursts.rs.
     pub(crate) async fn post(&self, path: &str, body: Value) -> u16 {
         Client::new(self.api).post_json(path, body.to_string()).await.unwrap().status.as_u16()
     }

@@ -42,14 +42,14 @@ fn tree(config: &ServiceConfig) -> Node {
     Node::map(entries)
 }
 
-fn flag(flag: &Flag) -> Node {
+fn flag(flag: &Flag<serde_json::Value>) -> Node {
     let mut entries = vec![("key", Node::text(&flag.key)), ("enabled", Node::boolean(flag.enabled))];
     match &flag.assign {
         Assign::Rollout { stable, canary } => {
             entries.extend([("stable", from_json(stable)), ("canary", from_json(canary))]);
         }
         Assign::Weights(weighted) => {
-            let variant = |one: &Weighted| {
+            let variant = |one: &Weighted<serde_json::Value>| {
                 Node::map([
                     ("name", Node::text(&one.name)),
                     ("value", from_json(&one.value)),

@@ -20,7 +20,7 @@ pub struct ServiceConfig {
     /// How the API is reached.
     pub server: ServerConfig,
     /// Feature flags.
-    pub flags: Vec<Flag>,
+    pub flags: Vec<Flag<Value>>,
     /// First 16 hex digits of the SHA-256 of the plan's canonical JSON (keys sorted, no white space).
     pub plan_hash: String,
 }

@@ -88,7 +88,7 @@ pub(super) static FORCE: Section = Section {
 };
 
 /// The flags, in order.
-pub(super) fn read(flags: View<'_>) -> Vec<Flag> {
+pub(super) fn read(flags: View<'_>) -> Vec<Flag<Value>> {
     flags.items().iter().map(|node| one(View(Some(node)))).collect()
 }
 
@@ -104,7 +104,7 @@ fn value(view: View<'_>) -> Value {
 }
 
 /// Where one number of a flag has a point, all have.
-fn with_points(flag: &mut Flag) {
+fn with_points(flag: &mut Flag<Value>) {
     let mut values: Vec<&mut Value> = match &mut flag.assign {
         Assign::Rollout { stable, canary } => vec![stable, canary],
         Assign::Weights(weighted) => weighted.iter_mut().map(|one| &mut one.value).collect(),
@@ -122,7 +122,7 @@ fn text(view: View<'_>) -> String {
     view.text().unwrap_or_default().to_owned()
 }
 
-fn one(view: View<'_>) -> Flag {
+fn one(view: View<'_>) -> Flag<Value> {
     let variants = view.get("variants");
     let assign = if variants.exists() {
         Assign::Weights(variants.items().iter().map(|node| weighted(View(Some(node)))).collect())
@@ -144,7 +144,7 @@ fn one(view: View<'_>) -> Flag {
     flag
 }
 
-fn weighted(view: View<'_>) -> Weighted {
+fn weighted(view: View<'_>) -> Weighted<Value> {
     let units = 1000.0 * view.get("weight").number().unwrap_or(0.0);
     let weight = Weight::new(units.round() as u32).unwrap_or(Weight::ZERO);
     Weighted { name: text(view.get("name")), value: value(view.get("value")), weight }
@@ -185,7 +185,7 @@ pub(super) fn check(rules: &mut Rules<'_>) {
     }
 }
 
-fn check_values(rules: &mut Rules<'_>, flag: &Flag, path: &str) {
+fn check_values(rules: &mut Rules<'_>, flag: &Flag<Value>, path: &str) {
     if let Assign::Rollout { stable, canary } = &flag.assign
         && (stable.is_null() || canary.is_null())
     {
@@ -210,7 +210,7 @@ fn check_values(rules: &mut Rules<'_>, flag: &Flag, path: &str) {
     }
 }
 
-fn check_weights(rules: &mut Rules<'_>, weighted: &[Weighted], path: &str) {
+fn check_weights(rules: &mut Rules<'_>, weighted: &[Weighted<Value>], path: &str) {
     let mut names = HashSet::new();
     for (n, one) in weighted.iter().enumerate() {
         if !one.name.is_empty() && !names.insert(one.name.as_str()) {

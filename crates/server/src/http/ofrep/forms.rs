@@ -56,7 +56,7 @@ pub(crate) fn refused(problem: &Problem, key: &str) -> Response {
 }
 
 /// A flag's answer.
-pub(super) fn success(flag: &Flag, evaluation: &Evaluation<'_>, split: &Split) -> Value {
+pub(super) fn success(flag: &Flag<Value>, evaluation: &Evaluation<'_, Value>, split: &Split) -> Value {
     let mut metadata = json!({ "service": split.key.to_string() });
     if matches!(flag.assign, Assign::Rollout { .. }) {
         metadata["epoch"] = json!(split.epoch.0);
@@ -74,7 +74,7 @@ pub(super) fn success(flag: &Flag, evaluation: &Evaluation<'_>, split: &Split) -
 }
 
 /// A flag as it is configured, for people.
-pub(super) fn listed(service: &ServiceKey, flag: &Flag) -> Value {
+pub(super) fn listed(service: &ServiceKey, flag: &Flag<Value>) -> Value {
     let variants: Vec<Value> =
         flag.variants().into_iter().map(|(name, value)| json!({ "name": name, "value": value })).collect();
     let bound = matches!(flag.assign, Assign::Rollout { .. });

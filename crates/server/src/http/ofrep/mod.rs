@@ -43,7 +43,7 @@ pub struct ServedFlag {
     /// The service.
     pub service: ServiceKey,
     /// The flag.
-    pub flag: Flag,
+    pub flag: Flag<Value>,
 }
 
 /// Whether a path is one of these.
