@@ -57,7 +57,7 @@ pub(super) fn svg(rows: &[Value]) -> String {
 <text x="24" y="48" fill="#6b7280">{runs} simulated rollouts of 12 min each, 5 %, 25 %, 50 % of 500 requests/s, 20 instances</text>
 "##,
         height = bottom + 34.0,
-        runs = drawn.first().map_or(0, |(_, _, row)| row["runs"].as_u64().unwrap_or(0)),
+        runs = runs(&drawn),
     );
     for (place, (_, name, colour)) in RULES.into_iter().enumerate() {
         let at = 24.0 + 190.0 * place as f64;
@@ -100,6 +100,15 @@ pub(super) fn svg(rows: &[Value]) -> String {
         }
     }
     svg + "</svg>\n"
+}
+
+/// `500`, or `200 to 500` where rows differ.
+fn runs(drawn: &[(&str, &str, &Value)]) -> String {
+    let all = || drawn.iter().filter_map(|(_, _, row)| row["runs"].as_u64());
+    match (all().min(), all().max()) {
+        (Some(least), Some(most)) if least < most => format!("{least} to {most}"),
+        (_, most) => most.unwrap_or(0).to_string(),
+    }
 }
 
 #[cfg(test)]
