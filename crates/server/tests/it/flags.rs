@@ -204,6 +204,14 @@ async fn a_change_of_the_split_is_told_to_those_who_listen() {
 }
 
 #[tokio::test]
+async fn where_streams_are_off_none_is_offered() {
+    let world = World::with(Setup { sse_enabled: false, ..flagged() }).await;
+    assert_eq!(world.post(ALL, &json!({})).await.json().get("eventStreams"), None);
+    let reply = world.get("/ofrep/v1/events").await;
+    assert_eq!((reply.status, &reply.json()["errorCode"]), (404, &json!("GENERAL")));
+}
+
+#[tokio::test]
 async fn flags_are_listed_for_people() {
     let world = World::with(flagged()).await;
     let flags = world.get("/api/v1/flags").await.json();

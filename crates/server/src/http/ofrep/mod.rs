@@ -51,25 +51,41 @@ pub(crate) fn is_ofrep(path: &str) -> bool {
     path.split('/').find(|part| !part.is_empty()) == Some("ofrep")
 }
 
+/// What a path asks for.
+enum Wanted {
+    /// Every flag.
+    All,
+    /// One, by its key as it stands in the path.
+    One(String),
+    /// To be told of changes.
+    Events,
+}
+
+/// None for a path that is not there.
+fn wanted(segments: &[&str], sse_enabled: bool) -> Option<Wanted> {
+    match segments {
+        ["ofrep", "v1", "evaluate", "flags"] => Some(Wanted::All),
+        // A client that does not encode slashes asks for a key all the same.
+        ["ofrep", "v1", "evaluate", "flags", key @ ..] => Some(Wanted::One(key.join("/"))),
+        ["ofrep", "v1", "events"] if sse_enabled => Some(Wanted::Events),
+        _ => None,
+    }
+}
+
 /// Every request below `/ofrep`.
 pub(super) async fn serve(State(app): State<App>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let segments: Vec<&str> = parts.uri.path().split('/').filter(|part| !part.is_empty()).collect();
-    match (&parts.method, &segments[..]) {
-        (&Method::OPTIONS, _) => cors::preflight(),
-        (&Method::POST, ["ofrep", "v1", "evaluate", "flags"]) => all(&app, &parts.headers, body).await,
-        // A client that does not encode slashes asks for a key all the same.
-        (&Method::POST, ["ofrep", "v1", "evaluate", "flags", key @ ..]) => {
-            one(&app, &key.join("/"), &parts.headers, body).await
-        }
-        (&Method::GET, ["ofrep", "v1", "events"]) => {
-            stream::events(&app, parts.extensions.get().cloned()).await
-        }
-        (_, ["ofrep", "v1", "evaluate", "flags", ..] | ["ofrep", "v1", "events"]) => {
-            let text = format!("{} does not take {}: see /openapi.json", parts.uri.path(), parts.method);
+    match (wanted(&segments, app.settings.sse_enabled), &parts.method) {
+        (_, &Method::OPTIONS) => cors::preflight(),
+        (Some(Wanted::All), &Method::POST) => all(&app, &parts.headers, body).await,
+        (Some(Wanted::One(key)), &Method::POST) => one(&app, &key, &parts.headers, body).await,
+        (Some(Wanted::Events), &Method::GET) => stream::events(&app, parts.extensions.get().cloned()).await,
+        (Some(_), method) => {
+            let text = format!("{} does not take {method}: see /openapi.json", parts.uri.path());
             failed(405, &Failure::general(last(&segments), text))
         }
-        _ => {
+        (None, _) => {
             let text = format!("there is no {}: see /openapi.json for what there is", parts.uri.path());
             failed(404, &Failure::general(last(&segments), text))
         }
@@ -155,7 +171,7 @@ async fn all(app: &App, headers: &HeaderMap, body: Body) -> Response {
         .collect();
     let mut whole = Map::from_iter([("flags".to_owned(), json!(flags)), ("metadata".to_owned(), json!({}))]);
     // With tokens a browser could not follow it: an EventSource sends no header, and a token in a URL gets into logs.
-    if app.settings.tokens.is_empty() {
+    if app.settings.tokens.is_empty() && app.settings.sse_enabled {
         let endpoint = json!({ "requestUri": EVENTS });
         let stream = json!({ "type": "sse", "endpoint": endpoint, "inactivityDelaySec": INACTIVITY_SECONDS });
         whole.insert("eventStreams".to_owned(), json!([stream]));
