@@ -12,6 +12,7 @@ use std::time::Instant;
 
 use fw_model::split::{ErrorRule, Stickiness, trim_key};
 use fw_model::{Salt, Variant};
+use fw_plane::cookie;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, header};
 use pin_project_lite::pin_project;
 use tower_layer::Layer;
@@ -105,7 +106,7 @@ where
             epoch: assignment.epoch(),
             percentage: assignment.percentage(),
         });
-        let cookie = fresh.and_then(|key| cookie(&view.stickiness, &key, self.layer.secure));
+        let cookie = fresh.and_then(|key| fresh_cookie(&view.stickiness, &key, self.layer.secure));
         let seen = Seen { assignment: Some(assignment), began, view, cookie };
         Recorded { inner: self.inner.call(request), seen }
     }
@@ -168,9 +169,7 @@ impl Drop for Seen {
 fn outcome<R>(response: &Response<R>, rule: &ErrorRule) -> Outcome {
     let status = response.status().as_u16();
     let grpc = response.headers().get(GRPC_STATUS).and_then(|code| code.to_str().ok()?.trim().parse().ok());
-    let is_error = rule.http.iter().any(|&(from, to)| (from..=to).contains(&status))
-        || grpc.is_some_and(|code| rule.grpc.contains(&code));
-    match is_error {
+    match rule.is_error(status, grpc) {
         true => Outcome::Error,
         false if (400..500).contains(&status) => Outcome::ClientError,
         false => Outcome::Success,
@@ -185,17 +184,8 @@ fn key_of<'a>(stickiness: &Stickiness, headers: &'a HeaderMap) -> Option<&'a [u8
         Stickiness::Cookie(name) => headers
             .get_all(header::COOKIE)
             .iter()
-            .find_map(|field| in_field(field.as_bytes(), name.as_bytes())),
+            .find_map(|field| cookie::in_field(field.as_bytes(), name.as_bytes())),
     }
-}
-
-/// The value of a cookie in one field. RFC 6265 section 5.4: `name=value` pairs, apart by semicolons.
-fn in_field<'a>(field: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
-    field.split(|&b| b == b';').find_map(|pair| {
-        let at = pair.iter().position(|&b| b == b'=')?;
-        let (found, value) = (trim_key(&pair[..at]), trim_key(&pair[at + 1..]));
-        (found == name && !value.is_empty()).then_some(value)
-    })
 }
 
 /// A key for a visitor who has no cookie yet: 32 hex characters.
@@ -204,11 +194,10 @@ fn fresh_key(stickiness: &Stickiness, headers: &HeaderMap) -> Option<Salt> {
     missing.then(|| Salt::from_bits(fastrand::u128(..)))
 }
 
-fn cookie(stickiness: &Stickiness, key: &Salt, secure: bool) -> Option<HeaderValue> {
+fn fresh_cookie(stickiness: &Stickiness, key: &Salt, secure: bool) -> Option<HeaderValue> {
     let Stickiness::Cookie(name) = stickiness else { return None };
-    let secure = if secure { "; Secure" } else { "" };
     // A name that can't stand in a header is no cookie's; such a visitor gets none.
-    HeaderValue::from_str(&format!("{name}={key}; Path=/; HttpOnly; SameSite=Lax{secure}")).ok()
+    cookie::set(name, key.as_bytes(), secure)
 }
 
 #[cfg(test)]

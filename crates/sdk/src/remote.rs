@@ -4,12 +4,11 @@
 //! delay it. It never touches the threads that serve.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use fw_model::Split;
 use fw_plane::DataPlane;
 use fw_plane::follow::{Control, Follower, Pace, state};
 use tokio::sync::watch;
@@ -77,7 +76,7 @@ pub(crate) fn start(
     pace: Pace,
 ) -> io::Result<Background> {
     let file = state_dir.map(|dir| state::file(&dir, control.key()));
-    let kept = file.as_deref().and_then(|file| load(file, &control));
+    let kept = file.as_deref().and_then(|file| state::kept(file, control.key()));
     if let Some(split) = &kept {
         core.apply(split.clone());
     }
@@ -102,21 +101,4 @@ pub(crate) fn start(
         let _ = told.send(flushed);
     })?;
     Ok(Background::new(stop, done))
-}
-
-/// The split kept over a restart. One that can't be read is as good as none, and says so.
-fn load(file: &Path, control: &Control) -> Option<Split> {
-    match state::load(file, control.key()) {
-        Ok(split) => {
-            if let Some(split) = &split {
-                tracing::info!(file = %file.display(), epoch = split.epoch.0,
-                    "serving by the last known split until the server answers");
-            }
-            split
-        }
-        Err(error) => {
-            tracing::warn!(file = %file.display(), %error, "the kept split can't be used");
-            None
-        }
-    }
 }

@@ -146,6 +146,15 @@ impl Default for ErrorRule {
     }
 }
 
+impl ErrorRule {
+    /// Whether an answer with this HTTP status, and this gRPC status if it has one, is an error.
+    #[inline]
+    pub fn is_error(&self, status: u16, grpc: Option<u16>) -> bool {
+        self.http.iter().any(|&(from, to)| (from..=to).contains(&status))
+            || grpc.is_some_and(|code| self.grpc.contains(&code))
+    }
+}
+
 /// What a data plane does when it has lost the control plane for long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeadMan {

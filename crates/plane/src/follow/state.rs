@@ -39,6 +39,23 @@ pub fn load(file: &Path, key: &ServiceKey) -> io::Result<Option<Split>> {
     Ok(Some(split))
 }
 
+/// The split to begin with after a restart. One that can't be read is as good as none, and the log says so.
+pub fn kept(file: &Path, key: &ServiceKey) -> Option<Split> {
+    match load(file, key) {
+        Ok(split) => {
+            if let Some(split) = &split {
+                tracing::info!(file = %file.display(), epoch = split.epoch.0,
+                    "serving by the last known split until the control plane answers");
+            }
+            split
+        }
+        Err(error) => {
+            tracing::warn!(file = %file.display(), %error, "the kept split can't be used");
+            None
+        }
+    }
+}
+
 /// Keeps a split there.
 ///
 /// # Errors

@@ -1,37 +1,10 @@
-//! Finding one cookie among many, without building a list of them.
-//!
-//! RFC 6265 section 5.4: `name=value` pairs, apart by semicolons, possibly over several fields
-//! (RFC 9113 section 8.2.3). Values are taken as they are: nothing is decoded or unquoted.
+//! Finding one cookie among the fields of a request.
 
-use fw_model::split::trim_key;
+use fw_plane::cookie::in_field;
 
 use crate::h1::Fields;
 
 /// The value of the first cookie of this name that has one.
 pub(crate) fn find<'a>(fields: &'a Fields, name: &str) -> Option<&'a [u8]> {
     fields.all(b"cookie").find_map(|field| in_field(field, name.as_bytes()))
-}
-
-fn in_field<'a>(field: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
-    field.split(|&b| b == b';').find_map(|pair| {
-        let at = memchr::memchr(b'=', pair)?;
-        let (found, value) = (trim_key(&pair[..at]), trim_key(&pair[at + 1..]));
-        (found == name && !value.is_empty()).then_some(value)
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_named_cookie_is_found_and_nothing_else() {
-        let find =
-            |field: &'static str| in_field(field.as_bytes(), b"k").map(|v| std::str::from_utf8(v).unwrap());
-        assert_eq!(find("k=1"), Some("1"));
-        assert_eq!(find("a=k; k = 1=2 ;k=3"), Some("1=2"));
-        assert_eq!(find("k=; k=2"), Some("2"));
-        assert_eq!(find("K=1; kk=1; k"), None);
-        assert_eq!(find(""), None);
-    }
 }

@@ -72,16 +72,8 @@ impl Visitor {
     /// The cookie to set, if this visitor came without one.
     pub(crate) fn set_cookie(&self, routing: &Routing, secure: bool) -> Option<HeaderValue> {
         let (Sticky::Cookie(name), Some(id)) = (&routing.sticky, &self.fresh) else { return None };
-        let mut text = Vec::with_capacity(name.len() + 80);
-        text.extend_from_slice(name.as_bytes());
-        text.push(b'=');
-        text.extend_from_slice(id);
-        text.extend_from_slice(b"; Path=/; HttpOnly; SameSite=Lax");
-        if secure {
-            text.extend_from_slice(b"; Secure");
-        }
         // The name is a token and the rest is ASCII, so this never fails.
-        HeaderValue::from_bytes(&text).ok()
+        fw_plane::cookie::set(name, id, secure)
     }
 }
 

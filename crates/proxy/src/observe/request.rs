@@ -122,8 +122,7 @@ impl Observation {
         self.grpc = grpc;
         let Some(placed) = &self.placed else { return self.state = State::Done };
         let rule = &placed.route.routing.split.errors;
-        let error = rule.http.iter().any(|&(from, to)| (from..=to).contains(&status))
-            || grpc_status.is_some_and(|code| rule.grpc.contains(&code));
+        let error = rule.is_error(status, grpc_status);
         let nanos = timed.then(|| u64::try_from(self.start.elapsed().as_nanos()).unwrap_or(u64::MAX));
         self.state = if error { State::Done } else { State::Good };
         self.count(error, (400..500).contains(&status), nanos);

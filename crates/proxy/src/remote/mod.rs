@@ -64,7 +64,7 @@ pub async fn run(
     .map_err(|e| RemoteError::Setting(e.to_string()))?;
     proxy.region = proxy.region.or_else(|| remote.region.clone());
     let state_file = remote.state_dir.as_deref().map(|dir| state::file(dir, control.key()));
-    let kept = state_file.as_ref().and_then(|file| load(file, &control));
+    let kept = state_file.as_deref().and_then(|file| state::kept(file, control.key()));
     let (split, fresh) = match kept {
         Some(split) => (split, false),
         None => tokio::select! {
@@ -87,23 +87,6 @@ pub async fn run(
         tracing::warn!("the last report was not taken; up to a second of counts is lost");
     }
     Ok(drained)
-}
-
-/// The split kept over a restart. One that can't be read is as good as none, and says so.
-fn load(file: &std::path::Path, control: &Control) -> Option<Split> {
-    match state::load(file, control.key()) {
-        Ok(split) => {
-            if let Some(split) = &split {
-                tracing::info!(file = %file.display(), epoch = split.epoch.0,
-                    "serving the last known split until the control plane answers");
-            }
-            split
-        }
-        Err(error) => {
-            tracing::warn!(file = %file.display(), %error, "the kept split can't be used");
-            None
-        }
-    }
 }
 
 /// Asks until there is a split.
