@@ -5,7 +5,7 @@
 //! those of one instance alone, count no more than a few. Both only lower evidence, so the promise stays as it is.
 //! Questions of health and what people are shown take all failures.
 
-use fw_model::plan::{Clustering as Mode, OnConcentrated};
+use fw_model::plan::OnConcentrated;
 use fw_model::{Batches, Counts, Histogram, Plan, Variant};
 use fw_stats::balance::Balance;
 use fw_stats::batch::{self, Countable};
@@ -17,6 +17,7 @@ use fw_stats::raw::Raw;
 use fw_stats::runs;
 
 use super::past::{Edge, above};
+use super::tests::discounts;
 use super::{tests, words};
 use crate::rollout::Delta;
 
@@ -128,8 +129,7 @@ impl Clusters {
         self.counting.iter_mut().zip(counted.by_slot).for_each(|(sum, counted)| *sum += counted);
         let all: f64 =
             of(deltas, Variant::Canary).map(|d| d.counts.errors.min(d.counts.requests) as f64).sum();
-        let counts_all = plan.analysis.clustering == Mode::Ignore
-            || plan.analysis.on_concentrated == OnConcentrated::Rollback;
+        let counts_all = !discounts(plan) || plan.analysis.on_concentrated == OnConcentrated::Rollback;
         let mut bad_batches = bad.iter().sum();
         if !counts_all {
             let look = |(slot, bad): (usize, &f64)| {
@@ -210,7 +210,7 @@ impl Clusters {
     /// The score takes a visit's requests together, so no single block's φ will do. The largest so far never says more
     /// than the one the visit began with, where evidence speaks against the canary.
     pub(crate) fn of_health(&self, plan: &Plan) -> [f64; 3] {
-        if plan.analysis.clustering == Mode::Ignore { [1.0; 3] } else { self.largest.map(|phi| phi.max(1.0)) }
+        if discounts(plan) { self.largest.map(|phi| phi.max(1.0)) } else { [1.0; 3] }
     }
 
     /// A new visit to a phase counts anew.

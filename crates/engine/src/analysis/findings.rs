@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use fw_model::Plan;
-use fw_model::plan::{Clustering, MetricKind};
+use fw_model::plan::MetricKind;
 use fw_stats::decision::Evidence;
 use fw_stats::mean::Moments;
 use fw_stats::relative::Pair;
@@ -41,7 +41,7 @@ pub(super) struct Known {
 
 /// Every test of the plan, as it stands.
 pub(super) fn known(plan: &Plan, rollout: &Rollout) -> Vec<Known> {
-    let discounts = plan.analysis.clustering == Clustering::Discount;
+    let discounts = tests::discounts(plan);
     let clusters = &rollout.analysis.clusters;
     let phi = |test| match test {
         Test::Errors | Test::ErrorLimit => Some(clusters.phi()),

@@ -32,7 +32,7 @@ use crate::rollout::{Rollout, Trigger};
 pub(crate) use feed::{Feed, tau_seconds};
 pub use find::{Discounts, requests_to_find};
 pub use history::{Clustered, History};
-pub use notes::notes;
+pub use notes::{PHI_COSTLY, notes};
 pub use said::{Answer, Said};
 pub use state::State;
 use tests::Test;

@@ -1,14 +1,14 @@
 //! What a person should know of how far the analysis of this rollout reaches. Nothing is decided by it.
 
 use super::find::{self, Discounts};
+use super::tests::discounts;
 use super::words;
 use crate::rollout::Rollout;
-use fw_model::plan::Clustering;
 
 /// Clusters are known well enough when stable was watched for so long, seconds.
 const KNOWN_AFTER_SECONDS: f64 = 600.0;
-/// From this φ on, what discounting costs is told as time.
-const PHI_COSTLY: f64 = 10.0;
+/// From this φ of errors on, what discounting costs is told as time.
+pub const PHI_COSTLY: f64 = 10.0;
 /// Error rates whose detection is told, fractions.
 const RATES: [f64; 2] = [0.01, 0.05];
 /// Canary requests before which its instances are not counted.
@@ -17,8 +17,7 @@ const REQUESTS_MIN: u64 = 30;
 /// What limits this rollout's analysis now, a sentence each: a single canary instance, clusters that are not known
 /// yet, or are so large that power is lost.
 pub fn notes(rollout: &Rollout) -> Vec<String> {
-    let is_discounted = rollout.plan.analysis.clustering == Clustering::Discount;
-    if !is_discounted || !rollout.is_watched() {
+    if !discounts(&rollout.plan) || !rollout.is_watched() {
         return vec![];
     }
     one_instance(rollout).into_iter().chain(unknown(rollout)).chain(costly(rollout)).collect()

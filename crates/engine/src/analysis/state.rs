@@ -5,7 +5,6 @@
 
 use std::time::Duration;
 
-use fw_model::plan::Clustering as Mode;
 use fw_model::{Counts, Histogram, Plan};
 use fw_stats::clustering::Clustering;
 use fw_stats::dispersion::Dispersion;
@@ -18,6 +17,7 @@ use super::feed::{self, Feed, pair};
 use super::past::Past;
 use super::ratio::Ratio;
 use super::series::{Limit, MeanLimit, MeanVersus, Metric, Slower, Versus, capped_with_overdue};
+use super::tests::discounts;
 use super::{metric, tests};
 use crate::rollout::{Delta, InFlight, Tally};
 
@@ -376,11 +376,6 @@ impl State {
         }
         Ok(state)
     }
-}
-
-/// Whether evidence is discounted for clusters.
-fn discounts(plan: &Plan) -> bool {
-    plan.analysis.clustering == Mode::Discount
 }
 
 fn span(next: &mut dyn FnMut() -> f64) -> Duration {

@@ -99,6 +99,11 @@ impl Test {
     }
 }
 
+/// Whether evidence is discounted for clusters.
+pub(crate) fn discounts(plan: &Plan) -> bool {
+    plan.analysis.clustering == Clustering::Discount
+}
+
 /// Whether a custom metric is judged at all.
 pub(crate) fn is_judged(spec: &MetricSpec) -> bool {
     spec.role != MetricRole::Display
@@ -117,7 +122,7 @@ fn all(plan: &Plan) -> impl Iterator<Item = Test> + '_ {
     let metrics =
         plan.metrics.iter().enumerate().filter(|(_, spec)| is_judged(spec)).map(|(i, _)| Test::Metric(i));
     // At face value there is nothing for it to bound.
-    let batches = (plan.analysis.clustering == Clustering::Discount).then_some(Test::Batches);
+    let batches = discounts(plan).then_some(Test::Batches);
     always
         .into_iter()
         .chain(batches)

@@ -1,13 +1,11 @@
 //! What the author of a plan should know, in plain sentences with numbers.
 
+use fw_engine::analysis::PHI_COSTLY;
 use fw_model::Plan;
 use fw_model::plan::{Clustering, Evidence, OnInconclusive};
 use serde::Serialize;
 
 use super::{Demand, PhaseOutlook};
-
-/// From this φ on, what it costs is told.
-const PHI_COSTLY: f64 = 10.0;
 
 /// A weakness of a plan.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
