@@ -137,7 +137,8 @@ fn uid() -> Option<String> {
     std::fs::metadata("/proc/self").ok().map(|own| own.uid().to_string())
 }
 
-fn hex(bytes: &[u8]) -> String {
+/// Bytes as lower-case hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

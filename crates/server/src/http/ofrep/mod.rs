@@ -11,6 +11,7 @@ mod cors;
 mod forms;
 mod stream;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -25,6 +26,7 @@ use sha2::{Digest, Sha256};
 
 use super::body::{self, Bounds};
 use super::{App, answer};
+use crate::auth::hex;
 
 pub(super) use cors::allow;
 pub(super) use forms::refused;
@@ -130,14 +132,13 @@ fn split(app: &App, service: &ServiceKey) -> Result<Arc<Split>, Problem> {
     Ok(splits.borrow().clone())
 }
 
-/// One flag's answer as an item, or why there is none.
-fn item(app: &App, served: &ServedFlag, asker: &Asker) -> Result<Value, Failure> {
-    let ServedFlag { service, flag } = served;
-    let split = split(app, service).map_err(|p| Failure::general(&flag.key, p.detail))?;
+/// One flag's answer as an item by its service's split, or why there is none.
+fn item(flag: &Flag<Value>, split: &Result<Arc<Split>, Problem>, asker: &Asker) -> Result<Value, Failure> {
+    let split = split.as_ref().map_err(|p| Failure::general(&flag.key, p.detail.as_str()))?;
     let evaluation = flag
-        .evaluate(&split, asker.0.as_deref())
+        .evaluate(split, asker.0.as_deref())
         .map_err(|e| Failure::new(&flag.key, "TARGETING_KEY_MISSING", e.to_string()))?;
-    Ok(forms::success(flag, &evaluation, &split))
+    Ok(forms::success(flag, &evaluation, split))
 }
 
 async fn one(app: &App, segment: &str, headers: &HeaderMap, body: Body) -> Response {
@@ -152,7 +153,7 @@ async fn one(app: &App, segment: &str, headers: &HeaderMap, body: Body) -> Respo
         let text = format!("no flag {key:?}: flags are in the config, under `flags`");
         return failed(404, &Failure::new(&key, "FLAG_NOT_FOUND", text));
     };
-    match item(app, served, &asker) {
+    match item(&served.flag, &split(app, &served.service), &asker) {
         Ok(item) => answer::json(200, &item),
         Err(failure) => failed(400, &failure),
     }
@@ -163,12 +164,13 @@ async fn all(app: &App, headers: &HeaderMap, body: Body) -> Response {
         Ok(asker) => asker,
         Err(response) => return *response,
     };
-    let flags: Vec<Value> = app
-        .settings
-        .flags
-        .iter()
-        .map(|served| item(app, served, &asker).unwrap_or_else(|failure| failure.json()))
-        .collect();
+    // One split a service: an answer that mixed two would hold values that never stood together.
+    let mut splits: BTreeMap<&ServiceKey, Result<Arc<Split>, Problem>> = BTreeMap::new();
+    let answers = app.settings.flags.iter().map(|ServedFlag { service, flag }| {
+        let split = splits.entry(service).or_insert_with(|| split(app, service));
+        item(flag, split, &asker).unwrap_or_else(|failure| failure.json())
+    });
+    let flags: Vec<Value> = answers.collect();
     let mut whole = Map::from_iter([("flags".to_owned(), json!(flags)), ("metadata".to_owned(), json!({}))]);
     // With tokens a browser could not follow it: an EventSource sends no header, and a token in a URL gets into logs.
     if app.settings.tokens.is_empty() && app.settings.sse_enabled {
@@ -183,7 +185,7 @@ async fn all(app: &App, headers: &HeaderMap, body: Body) -> Response {
 fn tagged(headers: &HeaderMap, whole: &Map<String, Value>) -> Response {
     let bytes = serde_json::to_vec(whole).unwrap_or_default();
     let digest = Sha256::digest(&bytes);
-    let tag = format!("\"{}\"", digest[..16].iter().map(|byte| format!("{byte:02x}")).collect::<String>());
+    let tag = format!("\"{}\"", hex(&digest[..16]));
     let known = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
     let is_known = known
         .flat_map(|list| list.split(','))
