@@ -17,7 +17,7 @@ fn main() {
         let json = |value: serde_json::Result<String>| value.unwrap_or_default();
         println!(
             "{{\"scenario\":\"{}\",\"instances\":[{},{}],\"historyMinutes\":{},\"rps\":{},\"errors\":{},\
-             \"runs\":{runs},\"rolledBack\":{},\"triggers\":{},\"clustered\":{},\"example\":{:?},\"peers\":{}}}",
+             \"runs\":{runs},\"rolledBack\":{},\"low\":{},\"high\":{},\"triggers\":{},\"clustered\":{},\"example\":{:?},\"peers\":{}}}",
             row.scenario,
             row.instances.0,
             row.instances.1,
@@ -25,6 +25,8 @@ fn main() {
             row.rps,
             row.errors,
             summary.outcomes.rolled_back,
+            summary.figures.false_rollback_rate_low.unwrap_or_default(),
+            summary.figures.false_rollback_rate_high.unwrap_or_default(),
             json(serde_json::to_string(&summary.triggers)),
             json(serde_json::to_string(&summary.clustered)),
             summary.example.unwrap_or_default(),

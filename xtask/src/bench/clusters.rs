@@ -76,10 +76,9 @@ fn simulate(args: &Args) -> Result<String> {
 fn row(row: &Value) -> Option<String> {
     let percent = |value: &Value| value.as_f64().map(|share| format!("{:.1} %", 100.0 * share));
     let peer = |name: &str| percent(&row["peers"][name]["falseRollbackRate"]);
-    let (runs, share) = (row["runs"].as_f64()?, row["rolledBack"].as_f64()?);
     let phi =
         |name: &str| row["clustered"][name].as_f64().map_or("–".to_owned(), |phi| format!("{phi:.1}"));
-    let (low, high) = wilson(share, runs);
+    let bound = |name: &str| row[name].as_f64().map(|share| 100.0 * share);
     let text = |name: &str| row[name].as_str().map(str::to_owned);
     let notes = match (row["rps"].as_f64()?, row["errors"].as_f64()?) {
         (500.0, 0.1) => String::new(),
@@ -87,14 +86,15 @@ fn row(row: &Value) -> Option<String> {
         (rps, _) => format!(", {rps} req/s"),
     };
     Some(format!(
-        "| {}{notes} | {} + {} | {} min | {runs} | **{}** | {:.1}–{:.1} % | {} | {} | {} | {} / {} / {} |",
+        "| {}{notes} | {} + {} | {} min | {} | **{}** | {:.1}–{:.1} % | {} | {} | {} | {} / {} / {} |",
         text("scenario")?,
         row["instances"][0],
         row["instances"][1],
         row["historyMinutes"],
+        row["runs"],
         percent(&row["rolledBack"])?,
-        100.0 * low,
-        100.0 * high,
+        bound("low")?,
+        bound("high")?,
         peer("argo")?,
         peer("flagger")?,
         peer("kayenta")?,
@@ -102,14 +102,6 @@ fn row(row: &Value) -> Option<String> {
         phi("batches"),
         phi("slow"),
     ))
-}
-
-/// A 95 % interval of a share. Source: Wilson (1927).
-fn wilson(share: f64, n: f64) -> (f64, f64) {
-    let z2 = 1.959_964_f64.powi(2);
-    let middle = share + z2 / (2.0 * n);
-    let half = (z2 * (share * (1.0 - share) / n + z2 / (4.0 * n * n))).sqrt();
-    (((middle - half) / (1.0 + z2 / n)).max(0.0), ((middle + half) / (1.0 + z2 / n)).min(1.0))
 }
 
 /// Runs it with processes.
@@ -139,8 +131,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_share_of_none_in_400_is_below_one_percent() {
-        let (low, high) = wilson(0.0, 400.0);
-        assert!(low < 1e-9 && (0.009..0.01).contains(&high), "{high}");
+    fn a_row_has_its_interval_and_what_is_special_about_it() {
+        let rate = serde_json::json!({ "falseRollbackRate": 0.135 });
+        let peers = serde_json::json!({ "argo": rate, "flagger": rate, "kayenta": rate });
+        let one = serde_json::json!({
+            "scenario": "bursts", "instances": [19, 1], "historyMinutes": 30, "rps": 50.0, "errors": 0.1, "runs": 200,
+            "rolledBack": 0.005, "low": 0.0001, "high": 0.0275, "peers": peers, "clustered": { "errors": 11.6 },
+        });
+        let shown = row(&one).unwrap();
+        assert!(
+            shown.starts_with("| bursts, 50 req/s | 19 + 1 | 30 min | 200 | **0.5 %** | 0.0–2.8 % | 13.5 %"),
+            "{shown}"
+        );
+        assert!(shown.ends_with("11.6 / – / – |"), "{shown}");
+        assert_eq!(row(&serde_json::json!({ "scenario": "bursts" })), None);
     }
 }

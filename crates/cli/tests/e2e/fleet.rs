@@ -5,7 +5,6 @@
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -14,7 +13,7 @@ use fw_testkit::{Client, Load, LoadSpec, Proc, ProcSpec, free_ports};
 use http::Request;
 use serde_json::{Value, json};
 
-use super::world::{SOON, serve};
+use super::world::{SOON, fw, serve};
 
 /// Instances of stable and of the canary.
 const INSTANCES: (usize, usize) = (8, 4);
@@ -210,13 +209,7 @@ impl Fleet {
 
     /// Starts a rollout by the config.
     pub(crate) fn start_rollout(&self) {
-        let output = Command::new(env!("CARGO_BIN_EXE_fw"))
-            .args(["rollout", "start"])
-            .current_dir(self.server.dir())
-            .env("FW_SERVER", format!("http://{}", self.api))
-            .env_remove("FW_TOKEN")
-            .output()
-            .unwrap();
+        let output = fw(self.server.dir(), self.api).args(["rollout", "start"]).output().unwrap();
         assert!(output.status.success(), "{output:?}\n{}", self.server.last_lines());
     }
 

@@ -1,6 +1,7 @@
 //! One server with its two upstreams, its config and its folder.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -65,13 +66,7 @@ impl World {
 
     /// Runs `fw` with these arguments against this server.
     pub(crate) fn fw(&self, args: &[&str]) -> (i32, String, String) {
-        let output = Command::new(env!("CARGO_BIN_EXE_fw"))
-            .args(args)
-            .current_dir(self.spec.dir())
-            .env("FW_SERVER", format!("http://{}", self.api))
-            .env_remove("FW_TOKEN")
-            .output()
-            .unwrap();
+        let output = fw(self.spec.dir(), self.api).args(args).output().unwrap();
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         (output.status.code().unwrap_or(-1), text(&output.stdout), text(&output.stderr))
     }
@@ -119,6 +114,13 @@ impl World {
         let history = self.get("/api/v1/rollouts/checkout/history?limit=1000").await;
         history["events"].as_array().cloned().unwrap_or_default()
     }
+}
+
+/// `fw` as a person runs it in this folder, against this server.
+pub(crate) fn fw(folder: &Path, api: SocketAddr) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_fw"));
+    command.current_dir(folder).env("FW_SERVER", format!("http://{api}")).env_remove("FW_TOKEN");
+    command
 }
 
 /// Starts `fw serve` and waits until it answers.
