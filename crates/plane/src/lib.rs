@@ -2,8 +2,8 @@
 //!
 //! `count` holds single-writer counters and the pool that hands them from thread to thread; `follow`
 //! is the other side of contract section 6: the stream of splits, cumulative reports, the dead man's switch, the
-//! last split on disk; `net` opens connections; `cookie` is where a visitor's key may be. The proxy and the SDK stand on it. It assigns nothing
-//! and reads no request, so an application that adds the SDK builds no proxy.
+//! last split on disk; `net` opens connections; `cookie` is where a visitor's key may be. The proxy and the SDK stand
+//! on it. It assigns nothing and reads no request, so an application that adds the SDK builds no proxy.
 
 pub mod cookie;
 pub mod count;
