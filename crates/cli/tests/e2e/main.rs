@@ -9,6 +9,7 @@ mod fleet;
 mod heavy_clusters;
 mod heavy_crash;
 mod heavy_flags;
+mod heavy_keys;
 mod heavy_rollback;
 mod heavy_shares;
 mod heavy_steer;
