@@ -21,7 +21,11 @@ fn next(state: &mut u64) -> u64 {
 fn uuid(state: &mut u64) -> String {
     let (a, b) = (next(state), next(state));
     let (upper, version, variant) = (a >> 32, a & 0xfff, b >> 50 & 0xfff);
-    format!("{upper:08x}-{:04x}-4{version:03x}-8{variant:03x}-{:012x}", a >> 16 & 0xffff, b & 0xffff_ffff_ffff)
+    format!(
+        "{upper:08x}-{:04x}-4{version:03x}-8{variant:03x}-{:012x}",
+        a >> 16 & 0xffff,
+        b & 0xffff_ffff_ffff
+    )
 }
 
 /// Every pair of printable ASCII characters: all keys of two characters that people write.
@@ -80,9 +84,10 @@ fn chi_square(table: &[Vec<f64>]) -> f64 {
     let rows: Vec<f64> = table.iter().map(|row| row.iter().sum()).collect();
     let columns: Vec<f64> = (0..table[0].len()).map(|j| table.iter().map(|row| row[j]).sum()).collect();
     let all: f64 = rows.iter().sum();
-    let cells = rows.iter().enumerate().flat_map(|(i, row)| {
-        columns.iter().enumerate().map(move |(j, column)| (i, j, row * column / all))
-    });
+    let cells = rows
+        .iter()
+        .enumerate()
+        .flat_map(|(i, row)| columns.iter().enumerate().map(move |(j, column)| (i, j, row * column / all)));
     cells.map(|(i, j, expected)| (table[i][j] - expected).powi(2) / expected).sum()
 }
 

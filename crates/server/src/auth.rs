@@ -15,7 +15,7 @@ use fw_api::{Code, Problem};
 use fw_runtime::config::{Role, TokenConfig};
 use sha2::{Digest, Sha256};
 
-use crate::http::ofrep::is_ofrep;
+use crate::http::ofrep::{is_ofrep, is_track};
 
 /// What a request wants to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,6 +58,8 @@ pub(crate) fn need_of(method: &Method, path: &str) -> Option<Need> {
         (_, Some("observations" | "metrics")) if !reads => Some(Need::Report),
         // A browser asks without a token what it may send; an evaluation of flags is a read, although it is a POST.
         _ if is_ofrep(path) && method == Method::OPTIONS => None,
+        // What users did is told, not asked.
+        _ if is_track(path) => Some(Need::Report),
         _ if is_ofrep(path) => Some(Need::View),
         _ if reads => Some(Need::View),
         _ => Some(Need::Operate),
@@ -196,6 +198,9 @@ mod tests {
         assert_eq!(need_of(&Method::DELETE, "/api/v1/services/a/split"), Some(Need::Operate));
         assert_eq!(need_of(&Method::POST, "/api/v1/services/a/observations"), Some(Need::Report));
         assert_eq!(need_of(&Method::POST, "/api/v1/services/a/other"), Some(Need::Operate));
+        assert_eq!(need_of(&Method::POST, "/ofrep/v1/evaluate/flags/track"), Some(Need::View));
+        assert_eq!(need_of(&Method::POST, "//ofrep/v1//track/"), Some(Need::Report));
+        assert_eq!(need_of(&Method::OPTIONS, "/ofrep/v1/track"), None);
     }
 
     #[test]

@@ -21,7 +21,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
-use crate::http::{self, App, HttpSettings, ServedFlag};
+use crate::http::{self, App, FlagBoard, HttpSettings, ServedFlag};
 use crate::{BindError, check_bind};
 
 /// Listen address where nothing else is said.
@@ -68,6 +68,9 @@ pub enum ServeError {
     /// The store can't be opened.
     #[error(transparent)]
     Store(#[from] fw_store::Error),
+    /// The book of experiments can't be opened.
+    #[error(transparent)]
+    Book(#[from] fw_flags::book::BookError),
     /// The log and the configs don't fit.
     #[error(transparent)]
     Boot(#[from] fw_runtime::BootError),
@@ -119,6 +122,7 @@ impl Server {
             StoreChoice::Memory => Arc::new(MemoryLog::new()),
             StoreChoice::Sqlite(path) => Arc::new(open_sqlite(path)?),
         };
+        let board = Arc::new(board(&options)?);
         let defs = options.configs.iter().map(|c| ServiceDef { plan: c.plan.clone() }).collect();
         let bits =
             Box::new(|| uuid::Uuid::new_v4().as_u128() ^ uuid::Uuid::new_v4().as_u128().rotate_left(64));
@@ -140,7 +144,7 @@ impl Server {
             proxies.push((key, proxy));
         }
         let ready = Arc::new(AtomicBool::new(true));
-        let app = App::new(handle.clone(), settings, ready.clone(), proxy_metrics(&proxies));
+        let app = App::new(handle.clone(), settings, board, ready.clone(), proxy_metrics(&proxies));
         let (stop_http, stopped) = oneshot::channel::<()>();
         let router = http::router(app);
         let http = tokio::spawn(async move {
@@ -192,24 +196,30 @@ fn http_settings(options: &ServeOptions) -> HttpSettings {
         sse_enabled: servers().all(|s| s.sse_enabled),
         tokens: servers().flat_map(|s| s.tokens.clone()).collect(),
         hosts: servers().flat_map(|s| s.hosts.clone()).collect(),
-        flags: options.configs.iter().flat_map(flags_of).collect(),
     }
+}
+
+/// The flags of all services, with the book of experiments beside the store.
+fn board(options: &ServeOptions) -> Result<FlagBoard, ServeError> {
+    let flags = options.configs.iter().flat_map(ServedFlag::of).collect();
+    let metrics = options.configs.iter().map(|c| (c.plan.key.clone(), c.plan.metrics.clone())).collect();
+    let file = match &options.store {
+        StoreChoice::Memory => None,
+        StoreChoice::Sqlite(path) => Some(path.with_extension("experiments.db")),
+    };
+    Ok(FlagBoard::open(flags, metrics, file.as_deref())?)
 }
 
 /// # Errors
 /// When two services have a flag of one key.
 fn check_flags(configs: &[ServiceConfig]) -> Result<(), ServeError> {
     let mut seen: HashMap<String, ServiceKey> = HashMap::new();
-    for ServedFlag { service, flag } in configs.iter().flat_map(flags_of) {
+    for ServedFlag { service, flag, .. } in configs.iter().flat_map(ServedFlag::of) {
         if let Some(first) = seen.insert(flag.key.clone(), service.clone()) {
             return Err(ServeError::FlagTwice { flag: flag.key, first, second: service });
         }
     }
     Ok(())
-}
-
-fn flags_of(config: &ServiceConfig) -> impl Iterator<Item = ServedFlag> + '_ {
-    config.flags.iter().map(|flag| ServedFlag { service: config.plan.key.clone(), flag: flag.clone() })
 }
 
 fn open_sqlite(path: &Path) -> Result<SqliteLog, fw_store::Error> {

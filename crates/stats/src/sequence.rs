@@ -77,6 +77,21 @@ pub fn quantile_ranks(n: u64, q: f64, alpha: f64, m: f64) -> (u64, u64) {
     (low, high)
 }
 
+/// Half the width of an asymptotic confidence sequence of a difference of two means, each given as (count, variance),
+/// where chance decides which arm a unit joins. Infinite below two values an arm. Approximate: valid as counts grow.
+/// `tuned_for` is the count of both arms together at which it is tightest.
+///
+/// The difference is the mean over all units of the augmented inverse-propensity score with the arms' means as its
+/// regressions and the shares that occurred as its propensities; its variance is n (v₁/n₁ + v₂/n₂).
+/// Source: as [`mean_half_width`], section 3.
+pub fn difference_half_width(one: (f64, f64), other: (f64, f64), alpha: f64, tuned_for: f64) -> f64 {
+    if !(one.0 >= 2.0 && other.0 >= 2.0) {
+        return f64::INFINITY;
+    }
+    let count = one.0 + other.0;
+    mean_half_width(count, count * (one.1 / one.0 + other.1 / other.0), alpha, tuned_for)
+}
+
 /// `mean_half_width` for one side only: the mean lies above (below) the estimate minus (plus) this.
 pub fn mean_half_width_one_sided(count: f64, variance: f64, alpha: f64, tuned_for: f64) -> f64 {
     if !(count >= 2.0 && variance >= 0.0 && alpha > 0.0 && alpha < 0.5 && tuned_for > 0.0) {
@@ -162,5 +177,17 @@ mod tests {
         fn widths_are_positive(n in 0.0_f64..1e12, v in 0.0_f64..1e9, alpha in 1e-9_f64..0.5) {
             prop_assert!(mean_half_width(n, v, alpha, 1000.0) >= 0.0);
         }
+    }
+
+    #[test]
+    fn a_difference_of_equal_arms_is_as_wide_as_a_mean_of_four_times_the_variance() {
+        let both = difference_half_width((500.0, 0.25), (500.0, 0.25), 0.05, 1000.0);
+        assert!((both - mean_half_width(1000.0, 1.0, 0.05, 1000.0)).abs() < 1e-12);
+        // A fixed sample's: 1.96 √(0.25/500 + 0.25/500) = 0.062.
+        assert!(both > 0.062 && both < 0.11, "{both}");
+        let uneven = difference_half_width((100.0, 0.25), (900.0, 0.25), 0.05, 1000.0);
+        assert!(uneven > 1.5 * both);
+        assert_eq!(difference_half_width((1.0, 0.25), (900.0, 0.25), 0.05, 1000.0), f64::INFINITY);
+        assert_eq!(difference_half_width((f64::NAN, 0.25), (900.0, 0.25), 0.05, 1000.0), f64::INFINITY);
     }
 }

@@ -2,14 +2,16 @@
 //!
 //! What is written reads back as the same config; a test holds it to that.
 
-use fw_model::flag::{Assign, Flag, Forced, Weighted};
+use fw_model::flag::{Assign, Forced, Weighted};
 use fw_model::plan::{AnalysisPolicy, MetricKind, MetricSpec, RouterKind, Version};
 use fw_model::split::Stickiness;
 use fw_model::{Phase, Plan};
 use serde::Serialize;
 
 use super::duration;
-use super::service::{ServerConfig, ServiceConfig, TrafficConfig, TrafficLimits, TrafficTimeouts};
+use super::service::{
+    FlagConfig, ServerConfig, ServiceConfig, TrafficConfig, TrafficLimits, TrafficTimeouts,
+};
 use super::tree::{Node, Resolved, Scalar, Value, from_json, to_json};
 
 /// The config as JSON, every default written out.
@@ -42,7 +44,8 @@ fn tree(config: &ServiceConfig) -> Node {
     Node::map(entries)
 }
 
-fn flag(flag: &Flag<serde_json::Value>) -> Node {
+fn flag(config: &FlagConfig) -> Node {
+    let flag = &config.flag;
     let mut entries = vec![("key", Node::text(&flag.key)), ("enabled", Node::boolean(flag.enabled))];
     match &flag.assign {
         Assign::Rollout { stable, canary } => {
@@ -64,6 +67,27 @@ fn flag(flag: &Flag<serde_json::Value>) -> Node {
         Node::map([("variant", Node::text(&forced.variant)), ("keys", keys)])
     };
     entries.push(("force", Node::list(flag.forced.iter().map(force))));
+    // Conditions are written out: a segment stands in each rule that names it.
+    let rules = flag.rules.iter().zip(&config.conditions).map(|(rule, condition)| {
+        let mut entries = vec![("if", from_json(condition.source()))];
+        entries.extend(rule.variant.as_ref().map(|variant| ("variant", Node::text(variant))));
+        Node::map(entries)
+    });
+    entries.push(("rules", Node::list(rules)));
+    if let Some(slice) = &flag.exclusive {
+        let percent = |weight: fw_model::Weight| Node::number(f64::from(weight.units()) / 1000.0);
+        entries.push((
+            "exclusive",
+            Node::map([
+                ("group", Node::text(&slice.group)),
+                ("from", percent(slice.from)),
+                ("to", percent(slice.to)),
+            ]),
+        ));
+    }
+    if matches!(flag.assign, Assign::Weights(_)) {
+        entries.push(("metrics", Node::list(config.metrics.iter().map(Node::text))));
+    }
     Node::map(entries)
 }
 

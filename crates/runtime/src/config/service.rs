@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use fw_flags::targeting::Condition;
 use fw_model::Plan;
 use fw_model::flag::Flag;
 use serde::{Deserialize, Serialize};
@@ -20,9 +21,20 @@ pub struct ServiceConfig {
     /// How the API is reached.
     pub server: ServerConfig,
     /// Feature flags.
-    pub flags: Vec<Flag<Value>>,
+    pub flags: Vec<FlagConfig>,
     /// First 16 hex digits of the SHA-256 of the plan's canonical JSON (keys sorted, no white space).
     pub plan_hash: String,
+}
+
+/// A feature flag with what it needs beside the model.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FlagConfig {
+    /// Who gets what.
+    pub flag: Flag<Value>,
+    /// For whom each of its rules holds, in their order.
+    pub conditions: Vec<Condition>,
+    /// Names of the metrics that its read-out compares.
+    pub metrics: Vec<String>,
 }
 
 /// How the built-in proxy takes requests.

@@ -22,7 +22,3 @@ pub(super) async fn kpis() -> Response {
 pub(super) async fn releases() -> Response {
     later("releases")
 }
-
-pub(super) async fn flags() -> Response {
-    later("changes of flags through the API")
-}

@@ -8,6 +8,7 @@ mod answer;
 mod body;
 mod events;
 mod feed;
+mod flags;
 mod gate;
 mod later;
 mod listen;
@@ -36,8 +37,9 @@ use fw_api::{Code, Problem};
 use fw_runtime::Handle;
 use fw_runtime::config::TokenConfig;
 
+pub use flags::{FlagBoard, ServedFlag};
 pub use listen::{serve, serve_with};
-pub use ofrep::{OFREP_BODY_BYTES_MAX, ServedFlag};
+pub use ofrep::OFREP_BODY_BYTES_MAX;
 
 /// Largest body of a control request, bytes.
 pub const CONTROL_BODY_BYTES_MAX: usize = 1024 * 1024;
@@ -57,6 +59,8 @@ pub struct App {
     pub handle: Handle,
     /// What the operator set.
     pub settings: Arc<HttpSettings>,
+    /// Feature flags of all services.
+    pub board: Arc<FlagBoard>,
     /// True once the log is replayed and the listeners are bound.
     pub ready: Arc<AtomicBool>,
     /// Metrics of the proxies.
@@ -76,8 +80,6 @@ pub struct HttpSettings {
     pub tokens: Vec<TokenConfig>,
     /// Hosts and origins beside loopback.
     pub hosts: Vec<String>,
-    /// Feature flags of all services.
-    pub flags: Vec<ServedFlag>,
 }
 
 /// Times and counts beyond which a client is let go.
@@ -110,9 +112,15 @@ impl Default for Limits {
 
 impl App {
     /// The routes' state, with the default limits.
-    pub fn new(handle: Handle, settings: HttpSettings, ready: Arc<AtomicBool>, metrics: ExtraMetrics) -> App {
+    pub fn new(
+        handle: Handle,
+        settings: HttpSettings,
+        board: Arc<FlagBoard>,
+        ready: Arc<AtomicBool>,
+        metrics: ExtraMetrics,
+    ) -> App {
         let feed = Arc::new(feed::Feed::new(handle.clone()));
-        App { handle, settings: Arc::new(settings), ready, metrics, limits: Limits::default(), feed }
+        App { handle, settings: Arc::new(settings), board, ready, metrics, limits: Limits::default(), feed }
     }
 
     /// The same with other limits.
@@ -143,8 +151,8 @@ pub fn router(app: App) -> Router {
         .route("/api/v1/kpis", any(later::kpis))
         .route("/api/v1/releases", any(later::releases))
         .route("/api/v1/releases/{*rest}", any(later::releases))
-        .route("/api/v1/flags", get(ofrep::list))
-        .route("/api/v1/flags/{*rest}", any(later::flags))
+        .route("/api/v1/flags", get(flags::list))
+        .route("/api/v1/flags/{key}", get(flags::one))
         .route("/ofrep/{*rest}", any(ofrep::serve))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)

@@ -156,7 +156,8 @@ const OPERATIONS: &[Operation] = &[
             Content::Json("MetricAnswer"),
         )
     },
-    get("/api/v1/flags", "Feature flags as they are configured", Content::AnyJson),
+    get("/api/v1/flags", "Feature flags as they are configured, and what was handed out", Content::AnyJson),
+    get("/api/v1/flags/{key}", "One flag, with the read-out of its experiment", Content::AnyJson),
     Operation {
         role: "viewer",
         ..post(
@@ -171,6 +172,16 @@ const OPERATIONS: &[Operation] = &[
         ..post(
             "/ofrep/v1/evaluate/flags",
             "OpenFeature: every flag for a context, with an ETag",
+            Content::AnyJson,
+            Content::AnyJson,
+        )
+    },
+    Operation {
+        role: "reporter",
+        status: "202",
+        ..post(
+            "/ofrep/v1/track",
+            "What users did, as OpenFeature's track tells it: one event, or `events`",
             Content::AnyJson,
             Content::AnyJson,
         )

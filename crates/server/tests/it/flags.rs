@@ -216,7 +216,10 @@ async fn flags_are_listed_for_people() {
     let world = World::with(flagged()).await;
     let flags = world.get("/api/v1/flags").await.json();
     assert_eq!(flags["flags"].as_array().unwrap().len(), 5);
-    assert_eq!(flags["flags"][0]["variants"][1], json!({ "name": "canary", "value": true }));
+    assert_eq!(
+        flags["flags"][0]["variants"][1],
+        json!({ "name": "canary", "value": true, "evaluations": 0 })
+    );
     assert_eq!(
         (&flags["flags"][3]["boundToRollout"], &flags["flags"][4]["enabled"]),
         (&json!(false), &json!(false))

@@ -8,6 +8,7 @@
 mod auth;
 mod connections;
 mod events;
+mod experiments;
 mod flags;
 mod plain;
 mod planes;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use fw_api::Problem;
 use fw_runtime::config::{self, TokenConfig};
 use fw_runtime::{Handle, ServiceDef, SystemClock};
-use fw_server::http::{self, App, HttpSettings, Limits, ServedFlag};
+use fw_server::http::{self, App, FlagBoard, HttpSettings, Limits, ServedFlag};
 use fw_store::{MemoryLog, RolloutLog};
 use fw_testkit::{SseFrame, SseStream};
 use serde_json::{Value, json};
@@ -76,10 +76,9 @@ impl World {
         let configs: Vec<_> =
             setup.services.iter().map(|config| config::load_json(config, None).unwrap()).collect();
         let defs = configs.iter().map(|config| ServiceDef { plan: config.plan.clone() }).collect();
-        let served = |config: &config::ServiceConfig| {
-            let service = config.plan.key.clone();
-            config.flags.clone().into_iter().map(move |flag| ServedFlag { service: service.clone(), flag })
-        };
+        let metrics = configs.iter().map(|c| (c.plan.key.clone(), c.plan.metrics.clone())).collect();
+        let board =
+            FlagBoard::open(configs.iter().flat_map(ServedFlag::of).collect(), metrics, None).unwrap();
         let log: Arc<dyn RolloutLog> = setup.log.clone();
         let bits = Box::new(|| 0x5eed_u128);
         let handle = Handle::start_core(log, Arc::new(SystemClock), bits, defs).unwrap();
@@ -87,12 +86,11 @@ impl World {
             sse_enabled: setup.sse_enabled,
             tokens: setup.tokens,
             hosts: vec!["fw.example".into()],
-            flags: configs.iter().flat_map(served).collect(),
         };
         let extra = Arc::new(|out: &mut String| {
             out.push_str("# HELP fw_extra From beside.\n# TYPE fw_extra gauge\nfw_extra 1\n")
         });
-        let app = App::new(handle.clone(), settings, Arc::new(AtomicBool::new(true)), extra);
+        let app = App::new(handle.clone(), settings, Arc::new(board), Arc::new(AtomicBool::new(true)), extra);
         let router = http::router(app.with_limits(setup.limits));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();

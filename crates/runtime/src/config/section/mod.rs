@@ -37,6 +37,9 @@ pub(super) const ELSEWHERE: &[(&str, &Section)] = &[
     ("rollout.phases[n]", &phase::PHASE),
     ("metrics[n]", &metrics::METRIC),
     ("flags[n]", &flags::FLAG),
+    ("flags[n].rules[n]", &flags::RULE),
+    ("flags[n].exclusive", &flags::EXCLUSIVE),
+    ("segments[n]", &flags::SEGMENT),
     ("the top level", &root::ROOT),
 ];
 

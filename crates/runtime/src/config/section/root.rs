@@ -63,6 +63,7 @@ pub(crate) static ROOT: Section = Section {
         TRAFFIC,
         ROLLOUT_KEY,
         metrics::METRICS,
+        flags::SEGMENTS,
         flags::FLAGS,
         AUTH,
         Key::optional(
@@ -79,7 +80,17 @@ pub(crate) static ROOT: Section = Section {
 static OVERLAY: Section = Section {
     title: "environments",
     doc: "The same keys as the config itself.",
-    keys: &[SERVICE, REGION, VERSIONS, TRAFFIC, ROLLOUT_KEY, metrics::METRICS, flags::FLAGS, AUTH],
+    keys: &[
+        SERVICE,
+        REGION,
+        VERSIONS,
+        TRAFFIC,
+        ROLLOUT_KEY,
+        metrics::METRICS,
+        flags::SEGMENTS,
+        flags::FLAGS,
+        AUTH,
+    ],
     exclusive: &[],
 };
 
@@ -111,7 +122,7 @@ pub(crate) fn read(rules: &mut Rules<'_>, bare: bool) -> ServiceConfig {
         hosts: auth::hosts(root.get("auth")),
     };
     check(rules, &plan, &traffic, &server);
-    let flags = flags::read(root.get("flags"));
+    let flags = flags::read(root);
     ServiceConfig { plan_hash: plan_hash(&plan), plan, traffic, server, flags }
 }
 

@@ -2,7 +2,7 @@
 
 use expect_test::{Expect, expect};
 use fw_model::Weight;
-use fw_model::flag::{Assign, Flag, Forced, Weighted};
+use fw_model::flag::{Assign, Flag, Forced, Rule, Slice, Weighted};
 use serde_json::json;
 
 use crate::config::{effective_json, load_json, load_str};
@@ -38,6 +38,8 @@ fn flags_are_read_and_written_back() {
             enabled: true,
             assign: Assign::Rollout { stable: json!(false), canary: json!(true) },
             forced: vec![forced],
+            rules: vec![],
+            exclusive: None,
         },
         Flag {
             key: "limits".into(),
@@ -47,6 +49,8 @@ fn flags_are_read_and_written_back() {
                 canary: json!({ "items": 5, "text": "b" }),
             },
             forced: vec![],
+            rules: vec![],
+            exclusive: None,
         },
         Flag {
             key: "price.factor".into(),
@@ -57,11 +61,13 @@ fn flags_are_read_and_written_back() {
                 weighted("high", 2.0, 33_400),
             ]),
             forced: vec![],
+            rules: vec![],
+            exclusive: None,
         },
     ];
-    assert_eq!(config.flags, wanted);
+    assert!(config.flags.iter().map(|one| &one.flag).eq(&wanted));
     let again = load_json(&effective_json(&config), None).unwrap();
-    assert_eq!(again.flags, wanted);
+    assert_eq!(again.flags, config.flags);
     assert_eq!(serde_json::to_string(&json!(1.0)).unwrap(), "1.0", "typed clients tell 1 from 1.0");
 }
 
@@ -108,5 +114,104 @@ flags:
             fw.yaml:8:101: flags[5].force[1].keys: needs at least 1 of these, has 0
                 8 | …ey: e, stable: 1, canary: 2, force: [{ variant: blue, keys: [u1] }, { variant: canary, keys: [] }] }
                   |                                                                                               ^"#]],
+    );
+}
+
+#[test]
+fn rules_segments_and_slices_are_read_and_written_back() {
+    let text = r#"service: shop
+metrics: [{ name: purchase }, { name: revenue, kind: amount, cap: 500 }]
+segments:
+  - { name: staff, if: { ends_with: [{ var: email }, "@example.org"] } }
+flags:
+  - key: new-checkout
+    stable: false
+    canary: true
+    rules:
+      - { segment: staff, variant: canary }
+      - { segment: staff, if: { "==": [{ var: plan }, pro] } }
+      - { variant: stable }
+  - key: colour
+    variants: [{ name: a, value: 1, weight: 50 }, { name: b, value: 2, weight: 50 }]
+    exclusive: { group: page, from: 0, to: 12.5 }
+    metrics: [revenue]
+  - { key: shape, variants: [{ name: a, value: 1, weight: 100 }], exclusive: { group: page, from: 12.5, to: 100 } }
+"#;
+    let config = load_str("fw.yaml", text, None).unwrap();
+    let [bound, colour, shape] = &config.flags[..] else { panic!("three flags") };
+    let variants: Vec<Option<&str>> = bound.flag.rules.iter().map(|rule| rule.variant.as_deref()).collect();
+    assert_eq!(variants, [Some("canary"), None, Some("stable")]);
+    let sources: Vec<_> = bound.conditions.iter().map(|condition| condition.source().clone()).collect();
+    let staff = json!({ "ends_with": [{ "var": "email" }, "@example.org"] });
+    let pro = json!({ "==": [{ "var": "plan" }, "pro"] });
+    assert_eq!(sources, [staff.clone(), json!({ "and": [staff, pro] }), json!(true)]);
+    let slice = Slice { group: "page".into(), from: Weight::ZERO, to: Weight::new(12_500).unwrap() };
+    assert_eq!(colour.flag.exclusive, Some(slice));
+    assert_eq!(
+        (colour.metrics.join(" "), shape.metrics.join(" ")),
+        ("revenue".into(), "purchase revenue".into())
+    );
+    assert_eq!((bound.metrics.len(), shape.flag.rules.as_slice()), (0, &[] as &[Rule]));
+    let again = load_json(&effective_json(&config), None).unwrap();
+    assert_eq!(again.flags, config.flags);
+}
+
+#[test]
+fn what_is_wrong_with_rules_is_told_where_it_stands() {
+    check(
+        r#"service: shop
+segments:
+  - { name: staff, if: { endswith: [{ var: email }, "@a"] } }
+  - { name: staff, if: true }
+flags:
+  - key: a
+    stable: 1
+    canary: 2
+    exclusive: { group: page, from: 0, to: 10 }
+    rules: [{ segment: stuff }, { if: plan, variant: blue }, { if: { "==": [1, 1], "!=": [] } }]
+  - key: b
+    variants: [{ name: x, value: 1, weight: 100 }]
+    exclusive: { group: page, from: 5, to: 5 }
+    metrics: [revenue]
+  - { key: c, variants: [{ name: x, value: 1, weight: 100 }], exclusive: { group: page, from: 5, to: 60 } }
+  - { key: d, variants: [{ name: x, value: 1, weight: 100 }], exclusive: { group: page, from: 50, to: 100 } }
+"#,
+        expect![[r#"
+            fw.yaml:3:24: segments[0].if: "endswith" is no operator; there are var val missing missing_some if and or ! !! == === != !== < <= > >= in cat substr starts_with ends_with length upper lower trim split + - * / % min max all some none filter sem_ver fractional
+                3 |   - { name: staff, if: { endswith: [{ var: email }, "@a"] } }
+                  |                        ^
+            fw.yaml:4:13: segments[1].name: "staff" is the name of another segment too
+                4 |   - { name: staff, if: true }
+                  |             ^
+            fw.yaml:9:5: flags[0].exclusive: write either `stable` or `exclusive`, not both
+                9 |     exclusive: { group: page, from: 0, to: 10 }
+                  |     ^
+            fw.yaml:9:5: flags[0].exclusive: write either `canary` or `exclusive`, not both
+                9 |     exclusive: { group: page, from: 0, to: 10 }
+                  |     ^
+            fw.yaml:10:24: flags[0].rules[0].segment: "stuff" is no segment: staff, staff
+               10 |     rules: [{ segment: stuff }, { if: plan, variant: blue }, { if: { "==": [1, 1], "!=": [] } }]
+                  |                        ^
+            fw.yaml:10:39: flags[0].rules[1].if: must be JsonLogic, such as { "==": [{ "var": "plan" }, "pro"] }
+               10 |     rules: [{ segment: stuff }, { if: plan, variant: blue }, { if: { "==": [1, 1], "!=": [] } }]
+                  |                                       ^
+            fw.yaml:10:54: flags[0].rules[1].variant: "blue" is no variant of this flag: stable, canary
+               10 |     rules: [{ segment: stuff }, { if: plan, variant: blue }, { if: { "==": [1, 1], "!=": [] } }]
+                  |                                                      ^
+            fw.yaml:10:68: flags[0].rules[2].if: {"!=":[],"==":[1,1]} must be one operator with its arguments, not 2 keys
+               10 |     rules: [{ segment: stuff }, { if: plan, variant: blue }, { if: { "==": [1, 1], "!=": [] } }]
+                  |                                                                    ^
+            fw.yaml:13:44: flags[1].exclusive.to: must be above `from`
+               13 |     exclusive: { group: page, from: 5, to: 5 }
+                  |                                            ^
+            fw.yaml:14:15: flags[1].metrics[0]: "revenue" stands not in `metrics`: what it is must be said there
+               14 |     metrics: [revenue]
+                  |               ^
+            fw.yaml:15:74: flags[2].exclusive: overlaps the part of "a" in the group "page"
+               15 | …ey: c, variants: [{ name: x, value: 1, weight: 100 }], exclusive: { group: page, from: 5, to: 60 } }
+                  |                                                                    ^
+            fw.yaml:16:74: flags[3].exclusive: overlaps the part of "c" in the group "page"
+               16 | …: d, variants: [{ name: x, value: 1, weight: 100 }], exclusive: { group: page, from: 50, to: 100 } }
+                  |                                                                  ^"#]],
     );
 }

@@ -8,8 +8,8 @@
 use axum::http::{HeaderValue, header};
 use axum::response::Response;
 use fw_api::Problem;
+use fw_model::Split;
 use fw_model::flag::{Assign, Evaluation, Flag};
-use fw_model::{ServiceKey, Split};
 use serde_json::{Value, json};
 
 use super::super::answer;
@@ -71,15 +71,4 @@ pub(super) fn success(flag: &Flag<Value>, evaluation: &Evaluation<'_, Value>, sp
         answer["value"] = value.clone();
     }
     answer
-}
-
-/// A flag as it is configured, for people.
-pub(super) fn listed(service: &ServiceKey, flag: &Flag<Value>) -> Value {
-    let variants: Vec<Value> =
-        flag.variants().into_iter().map(|(name, value)| json!({ "name": name, "value": value })).collect();
-    let bound = matches!(flag.assign, Assign::Rollout { .. });
-    json!({
-        "key": flag.key, "enabled": flag.enabled, "service": service.to_string(),
-        "boundToRollout": bound, "variants": variants,
-    })
 }

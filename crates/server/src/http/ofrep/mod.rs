@@ -1,8 +1,8 @@
 //! OpenFeature remote evaluation (OFREP 0.3.0): flags for every language that has an OpenFeature SDK.
 //!
 //! `POST /ofrep/v1/evaluate/flags/{key}` gives one flag, `POST /ofrep/v1/evaluate/flags` all of them with an ETag over
-//! the answer, `GET /ofrep/v1/events` tells when to ask again. Who gets what is decided by the model alone, with the
-//! split as it is now; nothing is remembered of who asked. Paths are taken with slashes too many or at the end, because
+//! the answer, `GET /ofrep/v1/events` tells when to ask again, `POST /ofrep/v1/track` takes what users did. Who gets what
+//! is decided by the model alone, with the split as it is now; of who asked, only experiments remember a hash. Paths are taken with slashes too many or at the end, because
 //! clients send such. Answers have every field that any known client needs: see `forms`.
 //!
 //! Source: open-feature/protocol, service/openapi.yaml and event-streams.yaml.
@@ -10,6 +10,7 @@
 mod cors;
 mod forms;
 mod stream;
+mod track;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,18 +20,19 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::Response;
 use fw_api::Problem;
-use fw_model::flag::Flag;
 use fw_model::{ServiceKey, Split};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 use super::body::{self, Bounds};
+use super::flags::{Entry, Who};
 use super::{App, answer};
 use crate::auth::hex;
 
 pub(super) use cors::allow;
 pub(super) use forms::refused;
 use forms::{Failure, failed};
+pub(super) use track::unwritten;
 
 /// Largest body of an evaluation, bytes.
 pub const OFREP_BODY_BYTES_MAX: usize = 64 * 1024;
@@ -39,18 +41,14 @@ const EVENTS: &str = "/ofrep/v1/events";
 /// A client whose page is in the background may close the stream after this, seconds.
 const INACTIVITY_SECONDS: u64 = 120;
 
-/// A flag and the service whose rollout moves it.
-#[derive(Debug, Clone)]
-pub struct ServedFlag {
-    /// The service.
-    pub service: ServiceKey,
-    /// The flag.
-    pub flag: Flag<Value>,
-}
-
 /// Whether a path is one of these.
 pub(crate) fn is_ofrep(path: &str) -> bool {
     path.split('/').find(|part| !part.is_empty()) == Some("ofrep")
+}
+
+/// Whether a path is where users' doings are told.
+pub(crate) fn is_track(path: &str) -> bool {
+    path.split('/').filter(|part| !part.is_empty()).eq(["ofrep", "v1", "track"])
 }
 
 /// What a path asks for.
@@ -61,6 +59,8 @@ enum Wanted {
     One(String),
     /// To be told of changes.
     Events,
+    /// To tell what users did.
+    Track,
 }
 
 /// None for a path that is not there.
@@ -70,6 +70,7 @@ fn wanted(segments: &[&str], sse_enabled: bool) -> Option<Wanted> {
         // A client that does not encode slashes asks for a key all the same.
         ["ofrep", "v1", "evaluate", "flags", key @ ..] => Some(Wanted::One(key.join("/"))),
         ["ofrep", "v1", "events"] if sse_enabled => Some(Wanted::Events),
+        ["ofrep", "v1", "track"] => Some(Wanted::Track),
         _ => None,
     }
 }
@@ -82,6 +83,7 @@ pub(super) async fn serve(State(app): State<App>, request: Request) -> Response 
         (_, &Method::OPTIONS) => cors::preflight(),
         (Some(Wanted::All), &Method::POST) => all(&app, &parts.headers, body).await,
         (Some(Wanted::One(key)), &Method::POST) => one(&app, &key, &parts.headers, body).await,
+        (Some(Wanted::Track), &Method::POST) => track::track(&app, &parts.headers, body).await,
         (Some(Wanted::Events), &Method::GET) => stream::events(&app, parts.extensions.get().cloned()).await,
         (Some(_), method) => {
             let text = format!("{} does not take {method}: see /openapi.json", parts.uri.path());
@@ -98,30 +100,27 @@ fn last<'a>(segments: &[&'a str]) -> &'a str {
     segments.last().copied().unwrap_or("")
 }
 
-/// Who asks: a targeting key, if there is one.
-struct Asker(Option<String>);
-
 /// Reads `{"context": {"targetingKey": …}}`; an absent context is an empty one.
-async fn asker(app: &App, key: &str, headers: &HeaderMap, body: Body) -> Result<Asker, Box<Response>> {
+async fn who(app: &App, key: &str, headers: &HeaderMap, body: Body) -> Result<Who, Box<Response>> {
     let bounds = Bounds { bytes_max: OFREP_BODY_BYTES_MAX, within: app.limits.body_within };
     let bytes = body::bytes(headers, body, bounds).await.map_err(|p| Box::new(refused(&p, key)))?;
     let refuse = |code, text: String| Box::new(failed(400, &Failure::new(key, code, text)));
     if bytes.trim_ascii().is_empty() {
-        return Ok(Asker(None));
+        return Ok(Who::new(None, Map::new()));
     }
-    let parsed: Value = serde_json::from_slice(&bytes)
+    let mut parsed: Value = serde_json::from_slice(&bytes)
         .map_err(|e| refuse("PARSE_ERROR", format!("the body is no JSON: {e}")))?;
-    let context = match parsed.get("context") {
-        _ if !parsed.is_object() => {
-            return Err(refuse("PARSE_ERROR", "the body must be an object with a context".into()));
-        }
-        None | Some(Value::Null) => return Ok(Asker(None)),
+    let Some(whole) = parsed.as_object_mut() else {
+        return Err(refuse("PARSE_ERROR", "the body must be an object with a context".into()));
+    };
+    let context = match whole.remove("context") {
+        None | Some(Value::Null) => Map::new(),
         Some(Value::Object(context)) => context,
         Some(_) => return Err(refuse("INVALID_CONTEXT", "the context must be an object".into())),
     };
     match context.get("targetingKey") {
-        None | Some(Value::Null) => Ok(Asker(None)),
-        Some(Value::String(key)) => Ok(Asker(Some(key.clone()))),
+        None | Some(Value::Null) => Ok(Who::new(None, context)),
+        Some(Value::String(key)) => Ok(Who::new(Some(key.clone()), context)),
         Some(_) => Err(refuse("INVALID_CONTEXT", "targetingKey must be a text".into())),
     }
 }
@@ -133,11 +132,12 @@ fn split(app: &App, service: &ServiceKey) -> Result<Arc<Split>, Problem> {
 }
 
 /// One flag's answer as an item by its service's split, or why there is none.
-fn item(flag: &Flag<Value>, split: &Result<Arc<Split>, Problem>, asker: &Asker) -> Result<Value, Failure> {
+fn item(app: &App, entry: &Entry, split: &Result<Arc<Split>, Problem>, who: &Who) -> Result<Value, Failure> {
+    let flag = &entry.served.flag;
     let split = split.as_ref().map_err(|p| Failure::general(&flag.key, p.detail.as_str()))?;
-    let evaluation = flag
-        .evaluate(split, asker.0.as_deref())
-        .map_err(|e| Failure::new(&flag.key, "TARGETING_KEY_MISSING", e.to_string()))?;
+    let evaluation = app.board.evaluate(entry, split, who);
+    let evaluation =
+        evaluation.map_err(|e| Failure::new(&flag.key, "TARGETING_KEY_MISSING", e.to_string()))?;
     Ok(forms::success(flag, &evaluation, split))
 }
 
@@ -145,30 +145,31 @@ async fn one(app: &App, segment: &str, headers: &HeaderMap, body: Body) -> Respo
     let Some(key) = body::decoded(segment) else {
         return failed(400, &Failure::new(segment, "PARSE_ERROR", "the key is not UTF-8, percent-encoded"));
     };
-    let asker = match asker(app, &key, headers, body).await {
-        Ok(asker) => asker,
+    let who = match who(app, &key, headers, body).await {
+        Ok(who) => who,
         Err(response) => return *response,
     };
-    let Some(served) = app.settings.flags.iter().find(|served| served.flag.key == key) else {
+    let Some(entry) = app.board.entry(&key) else {
         let text = format!("no flag {key:?}: flags are in the config, under `flags`");
         return failed(404, &Failure::new(&key, "FLAG_NOT_FOUND", text));
     };
-    match item(&served.flag, &split(app, &served.service), &asker) {
+    match item(app, entry, &split(app, &entry.served.service), &who) {
         Ok(item) => answer::json(200, &item),
         Err(failure) => failed(400, &failure),
     }
 }
 
 async fn all(app: &App, headers: &HeaderMap, body: Body) -> Response {
-    let asker = match asker(app, "", headers, body).await {
-        Ok(asker) => asker,
+    let who = match who(app, "", headers, body).await {
+        Ok(who) => who,
         Err(response) => return *response,
     };
     // One split a service: an answer that mixed two would hold values that never stood together.
     let mut splits: BTreeMap<&ServiceKey, Result<Arc<Split>, Problem>> = BTreeMap::new();
-    let answers = app.settings.flags.iter().map(|ServedFlag { service, flag }| {
+    let answers = app.board.entries().iter().map(|entry| {
+        let service = &entry.served.service;
         let split = splits.entry(service).or_insert_with(|| split(app, service));
-        item(flag, split, &asker).unwrap_or_else(|failure| failure.json())
+        item(app, entry, split, &who).unwrap_or_else(|failure| failure.json())
     });
     let flags: Vec<Value> = answers.collect();
     let mut whole = Map::from_iter([("flags".to_owned(), json!(flags)), ("metadata".to_owned(), json!({}))]);
@@ -202,11 +203,4 @@ fn tagged(headers: &HeaderMap, whole: &Map<String, Value>) -> Response {
         response.headers_mut().insert(header::ETAG, tag);
     }
     response
-}
-
-/// `GET /api/v1/flags`: every flag as it stands.
-pub(super) async fn list(State(app): State<App>) -> Response {
-    let flags: Vec<Value> =
-        app.settings.flags.iter().map(|ServedFlag { service, flag }| forms::listed(service, flag)).collect();
-    answer::json(200, &json!({ "flags": flags }))
 }

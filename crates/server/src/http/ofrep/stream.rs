@@ -15,7 +15,8 @@ use super::refused;
 
 /// A stream of changes.
 pub(super) async fn events(app: &App, closing: Option<sse::Closing>) -> Response {
-    let services: BTreeSet<&ServiceKey> = app.settings.flags.iter().map(|served| &served.service).collect();
+    let services: BTreeSet<&ServiceKey> =
+        app.board.entries().iter().map(|entry| &entry.served.service).collect();
     let mut splits = vec![];
     for service in services {
         match app.handle.split(service) {

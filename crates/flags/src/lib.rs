@@ -1,0 +1,9 @@
+//! Flags beyond the split: for whom a rule holds, who saw which variant, what they did, and what an experiment shows.
+//!
+//! Who gets what is decided by `fw_model::flag`; here stands what that needs from outside ([`targeting`]) and what comes
+//! after it ([`book`], [`readout`]). No HTTP, no configuration, no clock but the one it is given.
+
+pub mod book;
+pub mod counts;
+pub mod readout;
+pub mod targeting;
