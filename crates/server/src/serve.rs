@@ -196,6 +196,8 @@ fn http_settings(options: &ServeOptions) -> HttpSettings {
         sse_enabled: servers().all(|s| s.sse_enabled),
         tokens: servers().flat_map(|s| s.tokens.clone()).collect(),
         hosts: servers().flat_map(|s| s.hosts.clone()).collect(),
+        // One server, one bound: the tightest that any of its configs asks for.
+        evaluation_rate: servers().filter_map(|s| s.evaluation_rate).min_by_key(|r| (r.per_second, r.burst)),
     }
 }
 

@@ -126,6 +126,7 @@ fn show_writes_every_default_out_and_reads_back() {
             warmUp: 5s
         metrics: []
         flags: []
+        ofrep: { ratePerSecond: 0 }
         auth:
           tokens: []
           hosts: []

@@ -225,7 +225,9 @@ fn start_returns_when_the_first_split_is_confirmed() {
     assert_eq!(requests.len(), 3);
     let sent: serde_json::Value = serde_json::from_str(&requests[0].body).unwrap();
     assert_eq!((&sent["rollout"]["riskThreshold"], &sent["service"]), (&json!(85), &json!("checkout")));
-    assert!(sent.get("auth").is_none() && sent.get("environments").is_none(), "{sent}");
+    for own in ["auth", "ofrep", "environments"] {
+        assert!(sent.get(own).is_none(), "{sent}");
+    }
     assert!(requests[0].header("idempotency-key").is_some());
     assert_eq!(requests[2].path, "/api/v1/rollouts/checkout.3");
 }

@@ -40,6 +40,7 @@ fn tree(config: &ServiceConfig) -> Node {
     entries.push(("rollout", rollout(plan, &config.server)));
     entries.push(("metrics", Node::list(plan.metrics.iter().map(metric))));
     entries.push(("flags", Node::list(config.flags.iter().map(flag))));
+    entries.push(("ofrep", ofrep(&config.server)));
     entries.push(("auth", auth(&config.server)));
     Node::map(entries)
 }
@@ -256,6 +257,14 @@ fn metric(metric: &MetricSpec) -> Node {
         entries.push(("unit", Node::text(&metric.unit)));
     }
     Node::map(entries)
+}
+
+fn ofrep(server: &ServerConfig) -> Node {
+    let Some(rate) = server.evaluation_rate else {
+        return Node::map([("ratePerSecond", Node::number(0.0))]);
+    };
+    let number = |n: u32| Node::number(f64::from(n));
+    Node::map([("ratePerSecond", number(rate.per_second)), ("burst", number(rate.burst))])
 }
 
 fn auth(server: &ServerConfig) -> Node {

@@ -25,8 +25,8 @@ pub use fault::{FAULTS_MAX, Fault, Faults};
 pub use load::{load_file, load_json, load_str};
 pub use report::{Part, report};
 pub use service::{
-    FlagConfig, Role, ServerConfig, ServiceConfig, TlsFiles, TokenConfig, TrafficConfig, TrafficLimits,
-    TrafficTimeouts, plan_hash,
+    EvaluationRate, FlagConfig, Role, ServerConfig, ServiceConfig, TlsFiles, TokenConfig, TrafficConfig,
+    TrafficLimits, TrafficTimeouts, plan_hash,
 };
 pub use text::DOCUMENT_BYTES_MAX;
 pub use tree::Place;

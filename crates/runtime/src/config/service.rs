@@ -141,6 +141,17 @@ pub struct ServerConfig {
     pub tokens: Vec<TokenConfig>,
     /// Hosts (lower case, with a port where one was written) that writes may be addressed to, beside loopback.
     pub hosts: Vec<String>,
+    /// How many evaluations of flags one client may ask for; none = unlimited.
+    pub evaluation_rate: Option<EvaluationRate>,
+}
+
+/// How many evaluations of flags one client may ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EvaluationRate {
+    /// Requests per second on average, 1 to 1 000 000.
+    pub per_second: u32,
+    /// Requests at once after a silence, 1 to 1 000 000.
+    pub burst: u32,
 }
 
 /// A token, known by its digest only.

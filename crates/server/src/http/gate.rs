@@ -37,7 +37,10 @@ async fn gate_of_flags(app: &App, mut request: Request, next: Next) -> Response 
     let mut response = match admit(app, &mut request) {
         // Nobody who was refused is told more than that.
         Err(problem) => return ofrep::refused(&problem, ""),
-        Ok(()) => unwound(next.run(request)).await,
+        Ok(()) => match ofrep::over(app, &request) {
+            Some(refusal) => refusal,
+            None => unwound(next.run(request)).await,
+        },
     };
     if response.status().is_server_error() && is_problem(&response) {
         response = ofrep::refused(&plain(response.status()), "");

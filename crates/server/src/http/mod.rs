@@ -35,7 +35,7 @@ use axum::response::Response;
 use axum::routing::{any, get, post};
 use fw_api::{Code, Problem};
 use fw_runtime::Handle;
-use fw_runtime::config::TokenConfig;
+use fw_runtime::config::{EvaluationRate, TokenConfig};
 
 pub use flags::{FlagBoard, ServedFlag};
 pub use listen::{serve, serve_with};
@@ -69,6 +69,8 @@ pub struct App {
     limits: Limits,
     /// Recent event frames, shared by all streams.
     feed: Arc<feed::Feed>,
+    /// What each client may still ask to be evaluated.
+    evaluations: Arc<ofrep::Rates>,
 }
 
 /// What the operator set.
@@ -80,6 +82,8 @@ pub struct HttpSettings {
     pub tokens: Vec<TokenConfig>,
     /// Hosts and origins beside loopback.
     pub hosts: Vec<String>,
+    /// How many evaluations of flags one client may ask for; none = unlimited.
+    pub evaluation_rate: Option<EvaluationRate>,
 }
 
 /// Times and counts beyond which a client is let go.
@@ -120,7 +124,16 @@ impl App {
         metrics: ExtraMetrics,
     ) -> App {
         let feed = Arc::new(feed::Feed::new(handle.clone()));
-        App { handle, settings: Arc::new(settings), board, ready, metrics, limits: Limits::default(), feed }
+        App {
+            handle,
+            settings: Arc::new(settings),
+            board,
+            ready,
+            metrics,
+            limits: Limits::default(),
+            feed,
+            evaluations: Arc::default(),
+        }
     }
 
     /// The same with other limits.

@@ -1,7 +1,7 @@
 //! OFREP: every form of answer, over the wire, beside a rollout that moves.
 
 use fw_model::split::variant_of_key;
-use fw_runtime::config::{Role, TokenConfig};
+use fw_runtime::config::{EvaluationRate, Role, TokenConfig};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -187,6 +187,44 @@ async fn a_token_comes_in_either_header_and_without_one_it_is_401() {
         let reply = world.post_with(&format!("{ALL}/title"), headers, &body).await;
         assert_form(&reply.json());
         assert_eq!((reply.status, reply.header("www-authenticate").is_empty()), (401, false));
+    }
+}
+
+#[tokio::test]
+async fn who_asks_too_often_is_told_when_to_ask_again_and_nobody_else_pays_for_it() {
+    let token = |name: &str| {
+        let sha256 = Sha256::digest(name).iter().map(|b| format!("{b:02x}")).collect();
+        TokenConfig { name: name.into(), sha256, roles: vec![Role::Viewer] }
+    };
+    let rate = EvaluationRate { per_second: 1, burst: 2 };
+    let tokens = vec![token("web"), token("app")];
+    let world = World::with(Setup { tokens, evaluation_rate: Some(rate), ..flagged() }).await;
+    let title = format!("{ALL}/title");
+    let ask = async |path: &str, token: &str, key: &str| {
+        let headers = [("x-api-key", token), ("origin", "https://fw.example")];
+        world.post_with(path, &headers, &json!({ "context": user(key) })).await
+    };
+    // On a slow machine one may come back between two requests.
+    let mut refused = vec![];
+    for _ in 0..50 {
+        refused = [ask(ALL, "web", "ann").await, ask(&title, "web", "ann").await].into();
+        if refused.iter().all(|reply| reply.status == 429) {
+            break;
+        }
+    }
+    for (reply, key) in refused.iter().zip(["", "title"]) {
+        assert_eq!(reply.status, 429, "{}", reply.head);
+        let answer = reply.json();
+        assert_form(&answer);
+        assert_eq!((&answer["key"], &answer["errorCode"]), (&json!(key), &json!("GENERAL")));
+        assert_eq!(reply.header("retry-after"), "1");
+        assert_eq!(reply.header("access-control-allow-origin"), "https://fw.example", "a page may read it");
+    }
+    assert_eq!(ask(&title, "app", "ann").await.status, 200, "another token has a burst of its own");
+    assert_eq!(ask(&title, "none", "ann").await.status, 401);
+    for path in ["/status", "/api/v1/flags", "/api/v1/rollouts"] {
+        let request = request(world.addr, "GET", path, &[("x-api-key", "web")], b"");
+        assert_eq!(raw(world.addr, &request).await.status, 200, "{path}");
     }
 }
 

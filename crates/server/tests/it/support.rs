@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use fw_api::Problem;
-use fw_runtime::config::{self, TokenConfig};
+use fw_runtime::config::{self, EvaluationRate, TokenConfig};
 use fw_runtime::{Handle, ServiceDef, SystemClock};
 use fw_server::http::{self, App, FlagBoard, HttpSettings, Limits, ServedFlag};
 use fw_store::{MemoryLog, RolloutLog};
@@ -24,6 +24,7 @@ pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 pub(crate) struct Setup {
     pub(crate) tokens: Vec<TokenConfig>,
     pub(crate) sse_enabled: bool,
+    pub(crate) evaluation_rate: Option<EvaluationRate>,
     pub(crate) limits: Limits,
     pub(crate) log: Arc<MemoryLog>,
     pub(crate) services: Vec<Value>,
@@ -34,6 +35,7 @@ impl Default for Setup {
         Setup {
             tokens: vec![],
             sse_enabled: true,
+            evaluation_rate: None,
             limits: Limits::default(),
             log: Arc::new(MemoryLog::new()),
             services: vec![config("checkout")],
@@ -86,6 +88,7 @@ impl World {
             sse_enabled: setup.sse_enabled,
             tokens: setup.tokens,
             hosts: vec!["fw.example".into()],
+            evaluation_rate: setup.evaluation_rate,
         };
         let extra = Arc::new(|out: &mut String| {
             out.push_str("# HELP fw_extra From beside.\n# TYPE fw_extra gauge\nfw_extra 1\n")

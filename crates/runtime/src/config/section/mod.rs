@@ -8,6 +8,7 @@ mod auth;
 mod flags;
 mod limits;
 mod metrics;
+mod ofrep;
 mod phase;
 mod rollout;
 mod root;
@@ -40,6 +41,7 @@ pub(super) const ELSEWHERE: &[(&str, &Section)] = &[
     ("flags[n].rules[n]", &flags::RULE),
     ("flags[n].exclusive", &flags::EXCLUSIVE),
     ("segments[n]", &flags::SEGMENT),
+    ("ofrep", &ofrep::OFREP),
     ("the top level", &root::ROOT),
 ];
 

@@ -3,7 +3,7 @@
 use fw_model::plan::RouterKind;
 use fw_model::{Plan, Region, ServiceKey, ServiceName};
 
-use super::{Rules, analysis, auth, flags, metrics, rollout, traffic, versions};
+use super::{Rules, analysis, auth, flags, metrics, ofrep, rollout, traffic, versions};
 use crate::config::format;
 use crate::config::service::{ServerConfig, ServiceConfig, TrafficConfig, plan_hash};
 use crate::config::table::{Key, Kind, Section, missing_in};
@@ -45,6 +45,12 @@ const ROLLOUT_KEY: Key = Key::optional(
     "= the four phases 5, 25, 50 and 100 %",
     "The plan: phases and policies.",
 );
+const OFREP: Key = Key::optional(
+    "ofrep",
+    Kind::Section(&ofrep::OFREP),
+    "= unlimited",
+    "How many evaluations of flags one client may ask for.",
+);
 const AUTH: Key = Key::optional(
     "auth",
     Kind::Section(&auth::AUTH),
@@ -65,6 +71,7 @@ pub(crate) static ROOT: Section = Section {
         metrics::METRICS,
         flags::SEGMENTS,
         flags::FLAGS,
+        OFREP,
         AUTH,
         Key::optional(
             ENVIRONMENTS,
@@ -89,6 +96,7 @@ static OVERLAY: Section = Section {
         metrics::METRICS,
         flags::SEGMENTS,
         flags::FLAGS,
+        OFREP,
         AUTH,
     ],
     exclusive: &[],
@@ -120,6 +128,7 @@ pub(crate) fn read(rules: &mut Rules<'_>, bare: bool) -> ServiceConfig {
         sse_enabled: root.get("rollout").get("sseEnabled").boolean().unwrap_or(true),
         tokens: auth::read(root.get("auth")),
         hosts: auth::hosts(root.get("auth")),
+        evaluation_rate: ofrep::read(root.get("ofrep")),
     };
     check(rules, &plan, &traffic, &server);
     let flags = flags::read(root);

@@ -6,7 +6,9 @@ use fw_model::plan::{Evidence, RouterKind};
 use fw_model::split::{DeadMan, Stickiness};
 use fw_model::{Plan, Variant};
 
-use crate::config::{Role, ServiceConfig, effective_json, effective_yaml, load_file, load_json, load_str};
+use crate::config::{
+    EvaluationRate, Role, ServiceConfig, effective_json, effective_yaml, load_file, load_json, load_str,
+};
 
 pub(super) const CONTRACT: &str = include_str!("contract.yaml");
 pub(super) const SEED: &str = include_str!("seed.json");
@@ -125,6 +127,16 @@ fn every_key_can_be_set() {
     );
     assert_eq!(config.server.hosts, ["fw.example.com:3002"]);
     assert_eq!(config.server.tokens[0].sha256, "ab".repeat(32));
+    assert_eq!(config.server.evaluation_rate, Some(EvaluationRate { per_second: 50, burst: 200 }));
+}
+
+#[test]
+fn a_rate_is_its_own_burst_and_zero_is_none() {
+    let rate = |text: &str| load(&format!("service: a\nofrep: {text}\n")).server.evaluation_rate;
+    assert_eq!(rate("{ ratePerSecond: 20 }"), Some(EvaluationRate { per_second: 20, burst: 20 }));
+    for unlimited in ["{}", "{ ratePerSecond: 0 }", "{ ratePerSecond: 0, burst: 9 }", "{ burst: 9 }"] {
+        assert_eq!(rate(unlimited), None, "{unlimited}");
+    }
 }
 
 #[test]
@@ -195,6 +207,7 @@ metrics:
   - { name: conversion_rate, role: gating }
   - { name: revenue.eur, kind: amount, cap: 499.5, better: higher, role: rollback, margin: 2.5, per: request, window: 10, unit: "€/order" }
   - { name: "2", kind: proportion, better: lower, role: display, margin: 0, per: value, window: 0s }
+ofrep: { ratePerSecond: 50, burst: 200 }
 auth:
   tokens: [ { name: ci, sha256: "ABABABABABABABABABABABABABABABABABABABABABABABABABABABABABABABAB", roles: [ viewer, operator, approver, reporter ] } ]
   hosts: [ FW.example.com:3002 ]

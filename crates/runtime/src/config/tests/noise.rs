@@ -88,6 +88,8 @@ fn json() -> impl Strategy<Value = serde_json::Value> {
         "health",
         "analysis",
         "alpha",
+        "ofrep",
+        "burst",
         "auth",
         "tokens",
         "roles",

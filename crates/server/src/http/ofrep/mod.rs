@@ -9,6 +9,7 @@
 
 mod cors;
 mod forms;
+mod rate;
 mod stream;
 mod track;
 
@@ -32,6 +33,7 @@ use crate::auth::hex;
 pub(super) use cors::allow;
 pub(super) use forms::refused;
 use forms::{Failure, failed};
+pub(super) use rate::{Rates, over};
 pub(super) use track::unwritten;
 
 /// Largest body of an evaluation, bytes.
