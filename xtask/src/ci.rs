@@ -100,7 +100,8 @@ pub(crate) fn run() -> Result<ExitCode> {
 fn static_steps(board: &mut Board) {
     board.step("tools", &[], || {
         tools::need_cargo_tool(tools::DENY)?;
-        tools::need_cargo_tool(tools::NEXTEST)
+        tools::need_cargo_tool(tools::NEXTEST)?;
+        tools::need_debian(&tools::TESTS)
     });
     board.step("format", &[], || sh::run(cargo().args(["fmt", "--all", "--check"])));
     board.step("tidy", &[], || passed(tidy::run()?));

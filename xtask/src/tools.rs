@@ -33,6 +33,14 @@ pub(crate) struct Debian {
     pub(crate) package: &'static str,
 }
 
+/// What tests start that cargo does not build: the clients in `tests/clients`. A Python without venv needs a pip.
+pub(crate) const TESTS: [Debian; 4] = [
+    Debian { program: "node", package: "nodejs" },
+    Debian { program: "npm", package: "npm" },
+    Debian { program: "python3", package: "python3" },
+    Debian { program: "pip3", package: "python3-pip" },
+];
+
 /// Installs a cargo subcommand unless it is there.
 pub(crate) fn need_cargo_tool(tool: CargoTool) -> Result<()> {
     if sh::which(tool.name).is_some() {

@@ -1,13 +1,14 @@
-//! Feature flags asked for by the OpenFeature clients that people use, from npm, against the real server.
+//! Feature flags asked for by the OpenFeature clients that people use, against the real server.
 //!
-//! The packages are those of `tests/clients/node/package-lock.json`; `npm ci` puts them below the target folder.
+//! The clients and the exact versions of their packages are in `tests/clients`; `packages` installs them below the
+//! target folder. Each gets the same two servers, and says itself what must hold.
 
-use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use fw_testkit::require;
 use serde_json::{Value, json};
 
+use super::packages;
 use super::world::World;
 
 /// 5 %, then everybody, moved by hand.
@@ -28,45 +29,57 @@ fn flags() -> Value {
     ])
 }
 
-/// The clients with their packages, below the target folder.
-fn clients(npm: &Path) -> PathBuf {
-    let root: PathBuf = [env!("CARGO_MANIFEST_DIR"), "../../tests/clients/node"].iter().collect();
-    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("clients-node");
-    std::fs::create_dir_all(&folder).unwrap();
-    let is_same = |name: &str| std::fs::read(root.join(name)).ok() == std::fs::read(folder.join(name)).ok();
-    let installed = is_same("package-lock.json") && folder.join("node_modules").is_dir();
-    for name in ["package.json", "package-lock.json", "clients.mjs"] {
-        std::fs::copy(root.join(name), folder.join(name)).unwrap();
+/// What a client is shown: a server with a rollout at 5 %, and one that wants a token and bounds how often it is asked.
+struct Servers {
+    open: World,
+    guarded: World,
+    token: String,
+}
+
+impl Servers {
+    async fn start() -> Servers {
+        let (token, entry) = token();
+        let open = World::start_with(two_steps(), json!({ "flags": flags() })).await;
+        open.fw_ok(&["rollout", "start"]);
+        open.confirmed().await;
+        let rate = json!({ "ratePerSecond": 1, "burst": 3 });
+        let guards = json!({ "flags": flags(), "auth": { "tokens": [entry] }, "ofrep": rate });
+        Servers { open, guarded: World::start_with(two_steps(), guards).await, token }
     }
-    if !installed {
-        let output = Command::new(npm)
-            .args(["ci", "--no-audit", "--no-fund", "--ignore-scripts"])
-            .current_dir(&folder)
-            .output()
-            .unwrap();
-        if !output.status.success() {
-            let _ = std::fs::remove_file(folder.join("package-lock.json"));
-            panic!("npm ci: {}", String::from_utf8_lossy(&output.stderr));
-        }
+
+    /// Runs a client to its end, which must be a good one.
+    async fn ask(&self, mut client: Command) {
+        let at = |addr: std::net::SocketAddr| format!("http://{addr}");
+        client.args([at(self.open.api), at(self.open.proxy), at(self.guarded.api), self.token.clone()]);
+        let output = tokio::task::spawn_blocking(move || client.output().unwrap()).await.unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        println!("{}", text(&output.stdout));
+        assert!(output.status.success(), "{}{}", text(&output.stdout), text(&output.stderr));
     }
-    folder
+}
+
+/// A new token, and the entry of the config by which it is known.
+fn token() -> (String, Value) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_fw"));
+    let output =
+        command.args(["token", "new", "--name", "web", "--role", "viewer", "--output", "json"]).output();
+    let mut entry: Value = serde_json::from_slice(&output.unwrap().stdout).unwrap();
+    let token = entry.as_object_mut().unwrap().remove("token").unwrap();
+    (token.as_str().unwrap().to_owned(), entry)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_openfeature_clients_of_npm_get_what_the_proxy_routes() {
     let (Some(node), Some(npm)) = (require("node"), require("npm")) else { return };
-    let folder = clients(&npm);
-    let world = World::start_with(two_steps(), flags()).await;
-    world.fw_ok(&["rollout", "start"]);
-    world.confirmed().await;
-    let address = |at: std::net::SocketAddr| format!("http://{at}");
-    let output = tokio::task::spawn_blocking({
-        let (api, proxy) = (address(world.api), address(world.proxy));
-        move || Command::new(node).args(["clients.mjs", &api, &proxy]).current_dir(folder).output().unwrap()
-    })
-    .await
-    .unwrap();
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    println!("{}", text(&output.stdout));
-    assert!(output.status.success(), "{}{}", text(&output.stdout), text(&output.stderr));
+    let mut client = Command::new(node);
+    client.current_dir(packages::node(&npm)).arg("clients.mjs");
+    Servers::start().await.ask(client).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_openfeature_client_of_pypi_gets_what_the_proxy_routes() {
+    let Some(python) = require("python3") else { return };
+    let mut client = packages::python(&python);
+    client.arg("clients.py");
+    Servers::start().await.ask(client).await;
 }

@@ -13,5 +13,6 @@ mod heavy_keys;
 mod heavy_rollback;
 mod heavy_shares;
 mod heavy_steer;
+mod packages;
 mod upstream;
 mod world;

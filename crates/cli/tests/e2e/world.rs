@@ -32,14 +32,14 @@ pub(crate) fn by_hand() -> Value {
 impl World {
     /// Starts the upstreams and `fw serve` with this rollout block.
     pub(crate) async fn start(rollout: Value) -> World {
-        World::start_with(rollout, json!([])).await
+        World::start_with(rollout, json!({})).await
     }
 
-    /// The same with feature flags.
-    pub(crate) async fn start_with(rollout: Value, flags: Value) -> World {
+    /// The same with more sections of the config.
+    pub(crate) async fn start_with(rollout: Value, more: Value) -> World {
         let (stable, canary) = (Upstream::start("stable").await, Upstream::start("canary").await);
         let [api, proxy] = free_ports().unwrap();
-        let config = json!({
+        let mut config = json!({
             "service": "checkout",
             "versions": {
                 "stable": { "version": "1.4.2", "url": format!("http://{}", stable.addr) },
@@ -47,8 +47,10 @@ impl World {
             },
             "traffic": { "router": "proxy", "listen": format!("127.0.0.1:{proxy}"), "stickiness": { "header": "X-User-Id" } },
             "rollout": rollout,
-            "flags": flags,
         });
+        for (key, section) in more.as_object().unwrap() {
+            config[key] = section.clone();
+        }
         let spec = ProcSpec::new(env!("CARGO_BIN_EXE_fw")).unwrap();
         let spec = spec.args(["serve", "--listen", &format!("127.0.0.1:{api}")]).name("serve");
         std::fs::write(spec.dir().join("factory-wager.yaml"), config.to_string()).unwrap();
