@@ -1,7 +1,8 @@
-// The OpenFeature clients of npm against a real server: node clients.mjs API PROXY
+// The OpenFeature clients of npm against real servers: node clients.mjs API PROXY GUARDED TOKEN
 //
 // The server SDK asks for one flag at a time, the web SDK (in Node, with an EventSource) for all of them. A rollout of
-// `checkout` runs at 5 % when this begins; at the end it is advanced, and the web client must hear of it by itself.
+// `checkout` runs at 5 % behind PROXY when this begins; at the end it is advanced, and the web client must hear of it by
+// itself. GUARDED wants TOKEN, and gives three evaluations at once and one more each second.
 import assert from 'node:assert/strict';
 import { OpenFeature as Server } from '@openfeature/server-sdk';
 import { OpenFeature as Web, ProviderEvents } from '@openfeature/web-sdk';
@@ -9,7 +10,7 @@ import { OFREPProvider } from '@openfeature/ofrep-provider';
 import { OFREPWebProvider } from '@openfeature/ofrep-web-provider';
 import { EventSource } from 'eventsource';
 
-const [api, proxy] = process.argv.slice(2);
+const [api, proxy, guarded, token] = process.argv.slice(2);
 globalThis.EventSource = EventSource;
 
 /** The version that the proxy gives a user. */
@@ -48,6 +49,44 @@ async function server() {
   console.log(`server SDK: every type, default and error; 300 users as the proxy routes them (${seen.canary} canary)`);
 }
 
+const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
+
+/** `fetch` that notes the status of every answer. */
+function noting(statuses) {
+  return async (...request) => {
+    const answer = await fetch(...request);
+    statuses.push(answer.status);
+    return answer;
+  };
+}
+
+async function serverRefused() {
+  const statuses = [];
+  const fetchImplementation = noting(statuses);
+  const tester = { targetingKey: 'tester' };
+  for (const headers of [[], [['Authorization', 'Bearer fw_wrong']]]) {
+    await Server.setProviderAndWait('refused', new OFREPProvider({ baseUrl: guarded, headers, fetchImplementation }));
+    const refused = await Server.getClient('refused').getStringDetails('title', 'default', tester);
+    assert.deepEqual([refused.value, refused.reason, refused.errorCode], ['default', 'ERROR', 'GENERAL']);
+    assert.equal(statuses.pop(), 401);
+  }
+  const headers = [['Authorization', `Bearer ${token}`]];
+  await Server.setProviderAndWait('token', new OFREPProvider({ baseUrl: guarded, headers, fetchImplementation }));
+  const ask = () => Server.getClient('token').getStringDetails('title', 'default', tester);
+  assert.equal((await ask()).value, 'new', 'with the token');
+  let answer;
+  for (const end = Date.now() + 30_000; Date.now() < end;) if ((answer = await ask()).errorMessage) break;
+  assert.match(answer.errorMessage, /rate limit exceeded, try again after .*\d/i);
+  assert.equal(answer.value, 'default');
+  assert.equal(statuses.at(-1), 429);
+  const asked = statuses.length;
+  assert.match((await ask()).errorMessage, /paused due to TooManyRequests/);
+  assert.equal(statuses.length, asked, 'nothing was sent');
+  await sleep(1100);
+  assert.equal((await ask()).value, 'new', 'after the wait');
+  console.log('server SDK: 401 without the token, values with it, 429 heeded for the second it says');
+}
+
 /** A user whom the split gives this version now. */
 async function userOf(version) {
   for (let n = 0; ; n++) if ((await routed(`web-${n}`)) === version) return `web-${n}`;
@@ -64,7 +103,7 @@ async function web() {
   assert.equal(client.getNumberValue('off', 7), 7);
   assert.equal(client.getBooleanDetails('no-such-flag', true).errorCode, 'FLAG_NOT_FOUND');
   // The stream is opened after the values are there; it must be before anything changes.
-  await new Promise((done) => setTimeout(done, 1000));
+  await sleep(1000);
   const changed = new Promise((done) => client.addHandler(ProviderEvents.ConfigurationChanged, done));
   const began = performance.now();
   const advance = await fetch(`${api}/api/v1/rollouts/checkout/advance`, {
@@ -77,11 +116,40 @@ async function web() {
   assert.equal(client.getStringValue('title', 'default'), 'new');
   await Web.setContext({ targetingKey: 'tester' });
   assert.equal(client.getBooleanDetails('new-checkout', false).reason, 'TARGETING_MATCH');
+  assert.ok(after < 1000, `told after ${after} ms`);
   console.log(`web SDK: every type, default and error; told of the advance after ${after.toFixed(0)} ms`);
 }
 
+/** The web SDK with a provider that is to reach GUARDED: how starting it ended. */
+async function started(domain, headers, statuses = []) {
+  const options = { baseUrl: guarded, cacheMode: 'disabled', headers, fetchImplementation: noting(statuses) };
+  return Web.setProviderAndWait(domain, new OFREPWebProvider(options)).then(() => 'ready', (error) => error);
+}
+
+async function webRefused() {
+  const statuses = [];
+  assert.notEqual(await started('refused', [], statuses), 'ready');
+  assert.deepEqual(statuses, [401]);
+  assert.equal(Web.getClient('refused').getStringDetails('title', 'default').value, 'default');
+  assert.equal(Web.getClient('refused').providerStatus, 'FATAL', 'no use in asking again without a token');
+  const headers = [['X-API-Key', token]];
+  let n = 0;
+  for (const end = Date.now() + 30_000; Date.now() < end; n++) {
+    if ((await started(`token-${n}`, headers, statuses)) !== 'ready') break;
+    assert.equal(Web.getClient(`token-${n}`).getStringValue('title', 'default'), 'new', 'with the token');
+  }
+  assert.ok(n > 0);
+  assert.equal(statuses.at(-1), 429);
+  assert.equal(Web.getClient(`token-${n}`).getStringValue('title', 'default'), 'default');
+  await sleep(1100);
+  assert.equal(await started('later', headers), 'ready', 'after the wait');
+  console.log('web SDK: 401 is fatal without the token, values with it, 429 until the second it says is over');
+}
+
 await server();
+await serverRefused();
 await web();
+await webRefused();
 await Web.close();
 await Server.close();
 process.exit(0);
