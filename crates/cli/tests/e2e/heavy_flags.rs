@@ -77,6 +77,12 @@ async fn the_openfeature_clients_of_npm_get_what_the_proxy_routes() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_openfeature_client_of_crates_io_gets_what_the_proxy_routes() {
+    let client = packages::rust();
+    Servers::start().await.ask(client).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_openfeature_client_of_pypi_gets_what_the_proxy_routes() {
     let Some(python) = require("python3") else { return };
     let mut client = packages::python(&python);

@@ -72,6 +72,27 @@ pub(crate) fn python(python: &Path) -> Command {
     command
 }
 
+/// The client of crates.io, built. Its workspace has a lock file and a target folder of its own.
+pub(crate) fn rust() -> Command {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let target = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("clients-rust");
+    let manifest = sources("rust").join("Cargo.toml");
+    let mut command = Command::new(cargo);
+    command.args(["build", "--quiet", "--locked", "--manifest-path"]).arg(manifest);
+    command.env("CARGO_TARGET_DIR", &target);
+    // What the cargo that runs this test says about itself would have build scripts run anew, again and again.
+    for (name, _) in std::env::vars_os() {
+        if name
+            .to_str()
+            .is_some_and(|name| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_"))
+        {
+            command.env_remove(name);
+        }
+    }
+    done(&mut command).unwrap_or_else(|error| panic!("the client of crates.io: {error}"));
+    Command::new(target.join("debug/fw-openfeature-clients"))
+}
+
 /// # Errors
 /// What it wrote, when it ends badly.
 fn done(command: &mut Command) -> Result<(), String> {
