@@ -35,8 +35,10 @@ pub(super) async fn gate(State(app): State<App>, mut request: Request, next: Nex
 async fn gate_of_flags(app: &App, mut request: Request, next: Next) -> Response {
     let origin = request.headers().get(header::ORIGIN).cloned();
     let mut response = match admit(app, &mut request) {
-        // Nobody who was refused is told more than that.
-        Err(problem) => return ofrep::refused(&problem, ""),
+        // A page of an origin that may ask has to learn that it needs a token. Who was refused for anything else is
+        // told no more than that.
+        Err(problem) if problem.status != 401 => return ofrep::refused(&problem, ""),
+        Err(problem) => ofrep::refused(&problem, ""),
         Ok(()) => match ofrep::over(app, &request) {
             Some(refusal) => refusal,
             None => unwound(next.run(request)).await,

@@ -188,6 +188,12 @@ async fn a_token_comes_in_either_header_and_without_one_it_is_401() {
         assert_form(&reply.json());
         assert_eq!((reply.status, reply.header("www-authenticate").is_empty()), (401, false));
     }
+    let from = async |origin: &str| world.post_with(ALL, &[("origin", origin)], &body).await;
+    let told = from("https://fw.example").await;
+    let may_read = |reply: &Reply| reply.header("access-control-allow-origin");
+    assert_eq!((told.status, may_read(&told)), (401, "https://fw.example".into()), "a page must learn why");
+    let foreign = from("https://evil.example").await;
+    assert_eq!((foreign.status, may_read(&foreign)), (403, String::new()));
 }
 
 #[tokio::test]
