@@ -34,11 +34,12 @@ pub(crate) struct Debian {
 }
 
 /// What tests start that cargo does not build: the clients in `tests/clients`. A Python without venv needs a pip.
-pub(crate) const TESTS: [Debian; 4] = [
+pub(crate) const TESTS: [Debian; 5] = [
     Debian { program: "node", package: "nodejs" },
     Debian { program: "npm", package: "npm" },
     Debian { program: "python3", package: "python3" },
     Debian { program: "pip3", package: "python3-pip" },
+    Debian { program: "chromium", package: "chromium" },
 ];
 
 /// Installs a cargo subcommand unless it is there.

@@ -39,11 +39,15 @@ struct Servers {
 impl Servers {
     async fn start() -> Servers {
         let (token, entry) = token();
-        let open = World::start_with(two_steps(), json!({ "flags": flags() })).await;
+        // Where the page in the browser comes from.
+        let hosts = json!(["shop.test"]);
+        let open =
+            World::start_with(two_steps(), json!({ "flags": flags(), "auth": { "hosts": hosts } })).await;
         open.fw_ok(&["rollout", "start"]);
         open.confirmed().await;
         let rate = json!({ "ratePerSecond": 1, "burst": 3 });
-        let guards = json!({ "flags": flags(), "auth": { "tokens": [entry] }, "ofrep": rate });
+        let guards =
+            json!({ "flags": flags(), "auth": { "tokens": [entry], "hosts": hosts }, "ofrep": rate });
         Servers { open, guarded: World::start_with(two_steps(), guards).await, token }
     }
 
@@ -73,6 +77,15 @@ async fn the_openfeature_clients_of_npm_get_what_the_proxy_routes() {
     let (Some(node), Some(npm)) = (require("node"), require("npm")) else { return };
     let mut client = Command::new(node);
     client.current_dir(packages::node(&npm)).arg("clients.mjs");
+    Servers::start().await.ask(client).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_openfeature_client_of_a_page_in_chromium_is_told_of_changes() {
+    let (Some(node), Some(npm)) = (require("node"), require("npm")) else { return };
+    let Some(chromium) = require("chromium") else { return };
+    let mut client = Command::new(node);
+    client.current_dir(packages::node(&npm)).arg("browser.mjs").arg(chromium);
     Servers::start().await.ask(client).await;
 }
 
