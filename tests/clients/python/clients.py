@@ -94,7 +94,8 @@ def too_many():
     same(client.get_string_value("title", "default", user("tester")), "new", "after the wait")
 
 
-open_client = client_of("open", base_url=API)
+api.set_provider_and_wait(OFREPProvider(base_url=API))
+open_client = api.get_client()
 values(open_client)
 errors(open_client)
 canaries = users(open_client)

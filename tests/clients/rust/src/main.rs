@@ -25,7 +25,7 @@ async fn main() -> Result<()> {
     let [api, proxy, guarded, token] = args.as_slice() else {
         anyhow::bail!("needs API PROXY GUARDED TOKEN")
     };
-    let client = client("open", api, None).await?;
+    let client = as_in_the_guide(api).await?;
     values(&client).await?;
     errors(&client).await?;
     let canaries = users(&client, proxy).await?;
@@ -37,6 +37,18 @@ async fn main() -> Result<()> {
     Ok(())
 }
 
+/// The client as docs/guides/flags.md has it.
+async fn as_in_the_guide(base_url: &str) -> Result<Client> {
+    let options = OfrepOptions { base_url: base_url.into(), ..Default::default() };
+    let mut api = OpenFeature::singleton_mut().await;
+    api.set_provider(OfrepProvider::new(options).await?).await;
+    let context = EvaluationContext::default().with_targeting_key("tester");
+    let is_new =
+        api.create_client().get_bool_value("new-checkout", Some(&context), None).await.unwrap_or(false);
+    ensure!(is_new, "the guide's lines give nothing");
+    Ok(api.create_client())
+}
+
 /// A client of a provider of its own.
 async fn client(name: &str, base_url: &str, token: Option<&str>) -> Result<Client> {
     let mut headers = HeaderMap::new();
@@ -44,7 +56,7 @@ async fn client(name: &str, base_url: &str, token: Option<&str>) -> Result<Clien
         headers.insert("authorization", HeaderValue::try_from(format!("Bearer {token}"))?);
     }
     let options = OfrepOptions { base_url: base_url.to_owned(), headers, ..OfrepOptions::default() };
-    let provider = OfrepProvider::new(options).await.map_err(|e| anyhow::anyhow!("{e:?}"))?;
+    let provider = OfrepProvider::new(options).await?;
     let mut api = OpenFeature::singleton_mut().await;
     api.set_named_provider(name, provider).await;
     Ok(api.create_named_client(name))
