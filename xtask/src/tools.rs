@@ -34,6 +34,7 @@ pub(crate) struct Debian {
 }
 
 /// What tests start that cargo does not build: the clients in `tests/clients`. A Python without venv needs a pip.
+/// Their packages ask for Node 20, which Debian has from 13 on; one that is there already is not looked at.
 pub(crate) const TESTS: [Debian; 5] = [
     Debian { program: "node", package: "nodejs" },
     Debian { program: "npm", package: "npm" },
