@@ -75,7 +75,7 @@ async fn by_flag(world: &World) -> Vec<u8> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn proxy_sdk_and_flags_agree_on_a_hundred_thousand_keys_at_every_share() {
-    let flags = json!([{ "key": "new-checkout", "stable": false, "canary": true }]);
+    let flags = json!({ "flags": [{ "key": "new-checkout", "stable": false, "canary": true }] });
     let world = World::start_with(by_hand(), flags).await;
     let dir = tempfile::tempdir().unwrap();
     let sdk = Rollout::builder(&format!("http://{}", world.api), "checkout").state_dir(dir.path());
