@@ -12,6 +12,7 @@ pub mod plan;
 pub mod split;
 mod time;
 mod units;
+mod users;
 
 pub use histogram::{HISTOGRAM_SCALE, Histogram, INDEX_MAX, INDEX_MIN, bucket_of_nanos, bucket_upper_ms};
 pub use ids::{IdError, LogId, NAME_BYTES_MAX, Region, RunId, ServiceKey, ServiceName, SourceId};
@@ -20,3 +21,4 @@ pub use plan::{Phase, Plan};
 pub use split::{Salt, Split, Variant};
 pub use time::Timestamp;
 pub use units::{Epoch, Percent, UnitError, Weight};
+pub use users::{USER_REGISTERS, Users, user_register};

@@ -188,6 +188,8 @@ impl Proxy {
             // The workers have not all come to this log's first split yet.
             _ => 0,
         };
+        let mut cells = self.shared.registry.cells();
+        state.routing.add_users(&mut cells);
         Report {
             source: SourceWire {
                 id: state.source.clone(),
@@ -196,7 +198,7 @@ impl Proxy {
             },
             seq: state.seq,
             confirmed_epoch,
-            cells: self.shared.registry.cells(),
+            cells,
             in_flight: self.in_flight(),
         }
     }

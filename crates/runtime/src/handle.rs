@@ -342,7 +342,7 @@ fn stored_detail(log: &dyn RolloutLog, run: &RunId, now: Timestamp) -> Result<Op
     let Some(stored) = log.rollout(run).map_err(|e| e.to_string())? else { return Ok(None) };
     let events = log.history(run, stored.snapshot.seq, PAGE_MAX).map_err(|e| e.to_string())?;
     let (rollout, report) = core::decode_run(&stored, &events).map_err(|e| e.to_string())?;
-    Ok(Some(view::detail_of(&rollout, &report, now)))
+    Ok(Some(view::detail_of(&rollout, &report, [None, None], now)))
 }
 
 fn published_of(

@@ -75,7 +75,11 @@ impl<'a> Assignment<'a> {
             let view = &local.view;
             (made.log, made.epoch, made.share) = (view.log, view.epoch, view.canary);
             let (variant, unit) = match key {
-                Some(key) => (view.variant_of(key), view.seen.touch(key)),
+                Some(key) => {
+                    let (variant, hash) = (view.variant_of(key), count::key_hash(key));
+                    view.users.see(variant, hash);
+                    (variant, view.seen.touch(hash))
+                }
                 None => (variant_of_bucket(bucket_of_random(fastrand::u64(..)), view.canary), true),
             };
             made.variant = variant;

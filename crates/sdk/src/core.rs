@@ -188,6 +188,8 @@ impl DataPlane for Core {
         self.news.store(false, Ordering::SeqCst);
         let mut counts = self.registry.counts();
         self.metrics.add_to(&mut counts);
+        let mut cells = wire_cells(&counts);
+        state.view.users.add_to(&mut cells);
         Report {
             source: SourceWire {
                 id: state.source.clone(),
@@ -196,7 +198,7 @@ impl DataPlane for Core {
             },
             seq: state.seq,
             confirmed_epoch: state.view.epoch.0,
-            cells: wire_cells(&counts),
+            cells,
             in_flight: self.in_flight.wire(Instant::now()),
         }
     }

@@ -6,7 +6,7 @@ use fw_model::split::Salted;
 #[cfg(feature = "tower")]
 use fw_model::split::{ErrorRule, Stickiness};
 use fw_model::{Epoch, Salt, Split, Variant, Weight};
-use fw_plane::count::SeenKeys;
+use fw_plane::count::{SeenKeys, SeenUsers};
 
 /// A split, ready to be used. Before the first one all traffic is stable's, under epoch 0.
 #[derive(Debug, Clone)]
@@ -27,6 +27,8 @@ pub(crate) struct View {
     pub(crate) errors: ErrorRule,
     /// Keys seen under this epoch.
     pub(crate) seen: Arc<SeenKeys>,
+    /// Users of this rollout.
+    pub(crate) users: Arc<SeenUsers>,
     /// Older epochs that the server has closed: threads let go of their counts.
     pub(crate) closed: Arc<[u64]>,
     /// The split itself; none before the first.
@@ -48,6 +50,7 @@ impl View {
             #[cfg(feature = "tower")]
             errors: ErrorRule::default(),
             seen: Arc::default(),
+            users: Arc::default(),
             closed: Arc::default(),
             split: None,
         }
@@ -56,6 +59,7 @@ impl View {
     /// The view of a split that takes the place of this one.
     pub(crate) fn next(&self, split: Split) -> View {
         let other_log = self.split.as_ref().is_some_and(|now| now.log_id != split.log_id);
+        let same_users = self.split.as_ref().is_some_and(|now| now.salt == split.salt) && !other_log;
         let same_keys = self.split.as_ref().is_some_and(|now| now.epoch == split.epoch) && !other_log;
         View {
             serial: self.serial + 1,
@@ -69,6 +73,7 @@ impl View {
             #[cfg(feature = "tower")]
             errors: split.errors.clone(),
             seen: if same_keys { Arc::clone(&self.seen) } else { Arc::default() },
+            users: if same_users { Arc::clone(&self.users) } else { Arc::default() },
             closed: if other_log { Arc::default() } else { Arc::clone(&self.closed) },
             split: Some(split),
         }

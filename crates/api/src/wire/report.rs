@@ -93,7 +93,8 @@ pub struct CellWire {
     /// a key. 0 or absent: not counted, requests stand for them.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub units: u64,
-    /// Distinct users: a HyperLogLog sketch, base64. Taken, not yet read.
+    /// Different users of this variant since the rollout began: a HyperLogLog sketch of 2048 registers as 2048 base64
+    /// digits. Once for a variant is enough; a sketch of another form is not read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub users: Option<String>,
     /// Custom metrics by name.

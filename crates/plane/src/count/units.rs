@@ -21,6 +21,12 @@ const SEED: u64 = 0x756e_6974;
 #[derive(Debug)]
 pub struct SeenKeys(Box<[AtomicU64]>);
 
+/// A key's hash for counting keys and users; the same in every data plane.
+#[inline]
+pub fn key_hash(key: &[u8]) -> u64 {
+    xxh3_64_with_seed(key, SEED)
+}
+
 impl Default for SeenKeys {
     fn default() -> SeenKeys {
         SeenKeys((0..CELLS / 64).map(|_| AtomicU64::new(0)).collect())
@@ -28,11 +34,11 @@ impl Default for SeenKeys {
 }
 
 impl SeenKeys {
-    /// Whether this is the first key of its cell.
+    /// Whether the key with this hash is the first of its cell.
     #[inline]
-    pub fn touch(&self, key: &[u8]) -> bool {
+    pub fn touch(&self, hash: u64) -> bool {
         // The upper 16 bits: below CELLS, so the word is in range.
-        let cell = (xxh3_64_with_seed(key, SEED) >> 48) as usize;
+        let cell = (hash >> 48) as usize;
         let (word, bit) = (&self.0[cell / 64], 1_u64 << (cell % 64));
         word.load(Ordering::Relaxed) & bit == 0 && word.fetch_or(bit, Ordering::Relaxed) & bit == 0
     }
@@ -49,13 +55,13 @@ mod tests {
     fn a_key_is_counted_once_whoever_comes_first() {
         let keys = SeenKeys::default();
         let firsts: usize = std::thread::scope(|scope| {
-            let count = || (0..1000).filter(|i| keys.touch(format!("user-{i}").as_bytes())).count();
+            let count = || (0..1000).filter(|i| keys.touch(key_hash(format!("user-{i}").as_bytes()))).count();
             let threads: Vec<_> = (0..4).map(|_| scope.spawn(count)).collect();
             threads.into_iter().map(|thread| thread.join().unwrap()).sum()
         });
         // 1000 keys in 65 536 cells: 7.6 pairs share one on average.
         assert!((970..=1000).contains(&firsts), "{firsts}");
-        assert!(!keys.touch(b"user-1"));
+        assert!(!keys.touch(key_hash(b"user-1")));
     }
 
     #[test]
@@ -67,7 +73,7 @@ mod tests {
             // Three keys a cell: most of them are no first touch.
             for i in 0..200_000_u32 {
                 let key = i.to_string();
-                if keys.touch(key.as_bytes()) {
+                if keys.touch(key_hash(key.as_bytes())) {
                     units[variant_of_bucket(bucket_of(&salt, key.as_bytes()), weight).index()] += 1;
                 }
             }

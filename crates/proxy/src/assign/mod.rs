@@ -65,7 +65,7 @@ impl Visitor {
             }
         };
         let anew = self.assigned_under.replace(split.epoch) != Some(split.epoch);
-        let unit = anew && self.forced.is_none() && key.is_none_or(|key| routing.seen.touch(key));
+        let unit = anew && self.forced.is_none() && key.is_none_or(|key| routing.see(variant, key));
         Assigned { variant, key, unit }
     }
 

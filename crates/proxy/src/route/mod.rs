@@ -7,9 +7,10 @@ mod local;
 
 use std::sync::Arc;
 
+use fw_api::wire::CellWire;
 use fw_model::split::Stickiness;
 use fw_model::{Split, Variant};
-use fw_plane::count::SeenKeys;
+use fw_plane::count::{SeenKeys, SeenUsers, key_hash};
 use fw_plane::net::Origin;
 use http::HeaderName;
 
@@ -37,7 +38,9 @@ pub(crate) struct Routing {
     pub(crate) origins: [Vec<Arc<Origin>>; 2],
     pub(crate) apdex_nanos: u64,
     /// Keys seen under this split's epoch.
-    pub(crate) seen: Arc<SeenKeys>,
+    seen: Arc<SeenKeys>,
+    /// Users of this rollout.
+    users: Arc<SeenUsers>,
 }
 
 impl Routing {
@@ -66,14 +69,38 @@ impl Routing {
             }
         };
         let apdex_nanos = (split.apdex_target_ms.clamp(0.0, 1e9) * 1e6) as u64;
-        Ok(Routing { serial, split, sticky, origins, apdex_nanos, seen: Arc::default() })
+        Ok(Routing {
+            serial,
+            split,
+            sticky,
+            origins,
+            apdex_nanos,
+            seen: Arc::default(),
+            users: Arc::default(),
+        })
     }
 
     /// The same, going on from the routing before: one of the same epoch has seen the same keys.
     pub(crate) fn after(self, before: &Routing) -> Routing {
         let (own, old) = (&self.split, &before.split);
-        let same = (&own.log_id, own.epoch, &self.sticky) == (&old.log_id, old.epoch, &before.sticky);
-        if same { Routing { seen: Arc::clone(&before.seen), ..self } } else { self }
+        let same_rollout = (&own.log_id, &own.salt) == (&old.log_id, &old.salt);
+        let same_keys = same_rollout && (own.epoch, &self.sticky) == (old.epoch, &before.sticky);
+        let seen = if same_keys { Arc::clone(&before.seen) } else { self.seen };
+        let users = if same_rollout { Arc::clone(&before.users) } else { self.users };
+        Routing { seen, users, ..self }
+    }
+
+    /// Notes a key that got this variant; whether it is a unit of randomisation.
+    #[inline]
+    pub(crate) fn see(&self, variant: Variant, key: &[u8]) -> bool {
+        let hash = key_hash(key);
+        self.users.see(variant, hash);
+        self.seen.touch(hash)
+    }
+
+    /// Puts the users of this rollout into a report's cells.
+    pub(crate) fn add_users(&self, cells: &mut [CellWire]) {
+        self.users.add_to(cells);
     }
 }
 

@@ -19,9 +19,10 @@ impl Work<'_> {
         let unknown = || Refusal::UnknownRollout(key.to_string());
         let state = self.state(key).ok_or_else(unknown)?;
         let run = state.run.clone().ok_or_else(unknown)?;
+        let users = state.users();
         let refuse = |rejection: Rejection| Refusal::Rejected {
             rejection,
-            state: view::detail_of(&run.shown, &run.report, self.now),
+            state: view::detail_of(&run.shown, &run.report, users, self.now),
         };
         if run.rollout.epoch != state.epoch {
             let text =

@@ -68,7 +68,7 @@ pub(super) fn views(services: &BTreeMap<ServiceKey, Service>, now: fw_model::Tim
                 run: run.rollout.run.clone(),
                 started_at: run.rollout.started_at,
                 status: view::status_of(&run.shown, &run.report, now),
-                detail: view::detail_of(&run.shown, &run.report, now),
+                detail: view::detail_of(&run.shown, &run.report, service.state.users(), now),
                 summary: view::run_summary(&run.shown, &run.report, now),
                 counts: run.rollout.tally.clone(),
             })

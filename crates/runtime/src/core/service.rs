@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fw_engine::{Report, Rollout};
-use fw_model::{Epoch, LogId, Plan, Salt, ServiceKey, SourceId, Split};
+use fw_model::{Epoch, LogId, Plan, Salt, ServiceKey, SourceId, Split, Variant};
 use fw_store::{ServiceRow, record};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::reporters::Reporter;
-use super::sources::Source;
+use super::sources::{RunUsers, Source};
 use super::watching::Watching;
 
 /// A service to serve, as its config says.
@@ -74,6 +74,16 @@ impl ServiceState {
     /// The rollout that looks are taken at, if there is one.
     pub(super) fn watched(&self) -> Option<&Run> {
         self.run.as_ref().filter(|run| run.rollout.is_watched() && run.rollout.epoch == self.epoch)
+    }
+
+    /// Different users of the latest rollout, about, of stable and of the canary; none where no data plane tells.
+    pub(super) fn users(&self) -> [Option<u64>; 2] {
+        let Some(first) = self.run.as_ref().map(|run| run.rollout.first_epoch) else { return [None, None] };
+        let mut all: Option<RunUsers> = None;
+        for users in self.sources.values().filter_map(|source| source.users(first)) {
+            all.get_or_insert_with(|| RunUsers::new(first)).merge(users);
+        }
+        [Variant::Stable, Variant::Canary].map(|variant| all.as_ref().and_then(|all| all.count(variant)))
     }
 
     /// As it is stored: what was learnt of the served version is its payload, empty where nothing was.

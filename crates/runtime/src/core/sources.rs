@@ -11,7 +11,7 @@ use std::time::Duration;
 use fw_api::wire::CellWire;
 use fw_api::{Report, WireError};
 use fw_engine::rollout::{Delta, InFlight, SourceSeen};
-use fw_model::{CellKey, Counts, Epoch, SourceId, Timestamp, Variant};
+use fw_model::{CellKey, Counts, Epoch, SourceId, Timestamp, Users, Variant};
 use fw_store::SourceRow;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
@@ -45,6 +45,16 @@ pub(super) struct Source {
     in_flight: InFlight,
     changed: BTreeMap<Epoch, Instant>,
     closed: BTreeSet<Epoch>,
+    users: Option<RunUsers>,
+}
+
+/// Different users of one rollout, by variant.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct RunUsers {
+    /// The rollout's first epoch.
+    first: Epoch,
+    /// Stable's and the canary's.
+    of: [Users; 2],
 }
 
 /// What is stored of a source.
@@ -53,6 +63,58 @@ struct SourceRecord {
     local: bool,
     confirmed: u64,
     consumed: Vec<CellWire>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    users: Option<UsersRecord>,
+}
+
+/// What is stored of users: sketches as they travel.
+#[derive(Debug, Serialize, Deserialize)]
+struct UsersRecord {
+    first: u64,
+    stable: String,
+    canary: String,
+}
+
+impl RunUsers {
+    /// Nobody yet, of the rollout that begins with this epoch.
+    pub(super) fn new(first: Epoch) -> RunUsers {
+        RunUsers { first, of: [Users::default(), Users::default()] }
+    }
+
+    /// Adds everybody of another; those of another rollout are others.
+    pub(super) fn merge(&mut self, other: &RunUsers) {
+        if other.first == self.first {
+            self.of.iter_mut().zip(&other.of).for_each(|(own, other)| own.merge(other));
+        }
+    }
+
+    /// How many of a variant, about; none where no data plane tells.
+    pub(super) fn count(&self, variant: Variant) -> Option<u64> {
+        let users = &self.of[variant.index()];
+        (!users.is_empty()).then(|| users.estimate().round() as u64)
+    }
+
+    /// Takes in what a report says of this rollout.
+    fn hear(&mut self, cells: &[CellWire]) {
+        for cell in cells.iter().filter(|cell| cell.epoch >= self.first.0) {
+            if let Some(users) = cell.users.as_deref().and_then(Users::from_text) {
+                self.of[cell.variant.index()].merge(&users);
+            }
+        }
+    }
+
+    fn record(&self) -> UsersRecord {
+        let [stable, canary] = [Variant::Stable, Variant::Canary].map(|v| self.of[v.index()].to_text());
+        UsersRecord { first: self.first.0, stable, canary }
+    }
+
+    fn from_record(record: &UsersRecord) -> RunUsers {
+        let mut users = RunUsers::new(Epoch(record.first));
+        for (variant, text) in [(Variant::Stable, &record.stable), (Variant::Canary, &record.canary)] {
+            users.of[variant.index()] = Users::from_text(text).unwrap_or_default();
+        }
+        users
+    }
 }
 
 /// What a report changed.
@@ -83,16 +145,23 @@ impl Source {
             in_flight: InFlight::default(),
             changed: BTreeMap::new(),
             closed: BTreeSet::new(),
+            users: None,
         }
+    }
+
+    /// The users of the rollout that begins with this epoch, as far as this source tells.
+    pub(super) fn users(&self, first: Epoch) -> Option<&RunUsers> {
+        self.users.as_ref().filter(|users| users.first == first)
     }
 
     /// Takes a report in. An older or repeated one only shows that the source is alive.
     ///
-    /// `stable` says which cells are the stable version's.
+    /// `stable` says which cells are the stable version's, `run` is the first epoch of the rollout that is watched.
     pub(super) fn merge(
         &mut self,
         report: &Report,
         stable: &Served,
+        run: Option<Epoch>,
         now: Instant,
     ) -> Result<Merged, WireError> {
         let cells = report.checked_cells()?;
@@ -112,6 +181,12 @@ impl Source {
         self.confirmed = self.confirmed.max(Epoch(report.confirmed_epoch));
         self.in_flight = in_flight;
         self.forget(&cells);
+        if let Some(first) = run.filter(|_| report.cells.iter().any(|cell| cell.users.is_some())) {
+            if self.users(first).is_none() {
+                self.users = Some(RunUsers::new(first));
+            }
+            self.users.iter_mut().for_each(|users| users.hear(&report.cells));
+        }
         let latest = Arc::make_mut(&mut self.latest);
         for (key, counts) in cells {
             let before = latest.get(&key);
@@ -211,7 +286,8 @@ impl Source {
 
     pub(super) fn to_row(&self, key: &fw_model::ServiceKey, at: Timestamp) -> SourceRow {
         let consumed = self.consumed.iter().map(|(key, counts)| CellWire::from_counts(key, counts)).collect();
-        let record = SourceRecord { local: self.local, confirmed: self.confirmed.0, consumed };
+        let users = self.users.as_ref().map(RunUsers::record);
+        let record = SourceRecord { local: self.local, confirmed: self.confirmed.0, consumed, users };
         SourceRow {
             key: key.clone(),
             source: self.id.clone(),
@@ -244,6 +320,7 @@ impl Source {
         let mut source = Source::new(row.source.clone(), record.local, now);
         source.seq = row.seq;
         source.confirmed = Epoch(record.confirmed);
+        source.users = record.users.as_ref().map(RunUsers::from_record);
         source.latest = cells.clone();
         source.consumed = cells;
         Ok(source)

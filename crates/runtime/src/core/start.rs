@@ -17,7 +17,7 @@ impl Work<'_> {
         let key = request.plan.key.clone();
         let state = self.state(&key).ok_or_else(|| Refusal::UnknownService(key.to_string()))?;
         if let Some(run) = state.run.as_ref().filter(|run| run.rollout.status.is_under_way()) {
-            let detail = view::detail_of(&run.shown, &run.report, self.now);
+            let detail = view::detail_of(&run.shown, &run.report, state.users(), self.now);
             return Err(Refusal::UnderWay { run: run.rollout.run.to_string(), state: detail });
         }
         let given = &request.plan.stable.version;

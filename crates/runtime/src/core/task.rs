@@ -110,6 +110,7 @@ impl Core {
         let now = Instant::now();
         let service = self.services.get_mut(key).ok_or_else(|| Refusal::UnknownService(key.to_string()))?;
         let stable = Served::of(service);
+        let run = service.state.run.as_ref().map(|run| run.rollout.first_epoch);
         let sources = &mut service.state.sources;
         let id = SourceId(report.source.id.clone());
         if id.0.starts_with(reporters::PREFIX) {
@@ -120,7 +121,7 @@ impl Core {
             return Err(Refusal::Invalid(format!("more than {SOURCES_MAX} data planes report for {key}")));
         }
         let mut source = sources.get(&id).cloned().unwrap_or_else(|| Source::new(id.clone(), local, now));
-        let merged = source.merge(report, &stable, now).map_err(|e| Refusal::Invalid(e.to_string()))?;
+        let merged = source.merge(report, &stable, run, now).map_err(|e| Refusal::Invalid(e.to_string()))?;
         let closed_epochs = source.close(service.state.epoch, now);
         sources.insert(id, source);
         service.state.urgent |= merged.urgent;
@@ -390,7 +391,10 @@ enum Outcome {
 
 fn detail(work: &Work<'_>, key: &ServiceKey) -> Value {
     match work.state(key).and_then(|state| state.run.as_ref()) {
-        Some(run) => view::detail_of(&run.shown, &run.report, work.now),
+        Some(run) => {
+            let users = work.state(key).map(|state| state.users()).unwrap_or_default();
+            view::detail_of(&run.shown, &run.report, users, work.now)
+        }
         None => Value::Null,
     }
 }

@@ -9,7 +9,9 @@ use super::status::{status_of, waiting};
 use super::time::rfc3339;
 
 /// The status object with everything else that is known.
-pub fn detail_of(rollout: &Rollout, report: &Report, now: Timestamp) -> Value {
+///
+/// `users`: different users over the rollout, about, of stable and of the canary; none where nobody tells.
+pub fn detail_of(rollout: &Rollout, report: &Report, users: [Option<u64>; 2], now: Timestamp) -> Value {
     let mut object = match serde_json::to_value(status_of(rollout, report, now)) {
         Ok(Value::Object(object)) => object,
         _ => Map::new(),
@@ -17,6 +19,8 @@ pub fn detail_of(rollout: &Rollout, report: &Report, now: Timestamp) -> Value {
     object.extend(analysis(rollout, report));
     object.extend(history(rollout));
     object.insert("metrics".into(), metrics(rollout));
+    let [stable, canary] = users;
+    object.insert("users".into(), json!({ "stable": stable, "canary": canary }));
     Value::Object(object)
 }
 

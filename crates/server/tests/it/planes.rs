@@ -1,5 +1,6 @@
 //! What data planes use: reports in, splits out.
 
+use fw_model::Users;
 use fw_testkit::SseFrame;
 use serde_json::{Value, json};
 
@@ -73,4 +74,53 @@ async fn regions_are_told_by_the_query_or_the_source_and_must_agree() {
     let mut stream = world.stream("/api/v1/services/search/split?region=eu", None).await;
     assert_eq!(split(&stream.next(DEADLINE).await.unwrap())["region"], "eu");
     assert_eq!(world.get("/api/v1/services/search/split").await.problem().code, "unknown_service");
+}
+
+#[tokio::test]
+async fn different_users_of_all_data_planes_are_joined_and_outlive_a_restart() {
+    let world = World::new().await;
+    let mut plane = world.run("checkout").await;
+    let sketch = |keys: std::ops::Range<u64>| {
+        // SplitMix64's output function: any hash will do that is the same everywhere.
+        let hash = |n: u64| {
+            let z = (n ^ (n >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            z ^ (z >> 31)
+        };
+        let mut users = Users::default();
+        keys.for_each(|n| users.add(hash((n + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15))));
+        users.to_text()
+    };
+    let mut other = Plane::new("checkout");
+    other.report(&world, 10, 0).await;
+    let tell = async |world: &World, plane: &mut Plane, users: String| {
+        let mut body = plane.body();
+        // Users come with requests: a report that counts nothing new shows nothing new.
+        body["cells"][0]["requests"] = json!(11);
+        body["cells"][0]["users"] = json!(users);
+        let reply = world.post("/api/v1/services/checkout/observations", &body).await;
+        assert_eq!(reply.status, 202, "{}", reply.text());
+    };
+    plane.report(&world, 10, 0).await;
+    tell(&world, &mut plane, sketch(0..2_000)).await;
+    tell(&world, &mut other, sketch(1_000..3_000)).await;
+    tell(&world, &mut other, "of another form".into()).await;
+    let near = |detail: &Value| {
+        let canary = detail["users"]["canary"].as_f64().unwrap_or(0.0);
+        (canary - 3_000.0).abs() < 280.0 && detail["users"]["stable"].is_null()
+    };
+    let until = async |world: &World| {
+        let end = tokio::time::Instant::now() + DEADLINE;
+        loop {
+            let detail = world.get("/api/v1/rollouts/checkout").await.json();
+            if near(&detail) {
+                return;
+            }
+            assert!(tokio::time::Instant::now() < end, "{}", detail["users"]);
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    };
+    until(&world).await;
+    let world = world.restarted().await;
+    until(&world).await;
 }

@@ -328,7 +328,6 @@ fn later(calls: &mut Calls) {
         ("reports, later", "/api/v1/rollouts/aborted/reports/rollback"),
         ("KPIs, later", "/api/v1/kpis"),
         ("releases, later", "/api/v1/releases/7"),
-        ("changes of flags, later", "/api/v1/flags/a"),
     ] {
         calls.with(name, ("GET", path), &[], (501, "not_yet_available", "later version"));
     }
