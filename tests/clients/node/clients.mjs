@@ -9,6 +9,7 @@ import { OpenFeature as Web, ProviderEvents } from '@openfeature/web-sdk';
 import { OFREPProvider } from '@openfeature/ofrep-provider';
 import { OFREPWebProvider } from '@openfeature/ofrep-web-provider';
 import { EventSource } from 'eventsource';
+import { tracking } from './track.mjs';
 
 const [api, proxy, guarded, token] = process.argv.slice(2);
 globalThis.EventSource = EventSource;
@@ -146,7 +147,46 @@ async function webRefused() {
   console.log('web SDK: 401 is fatal without the token, values with it, 429 until the second it says is over');
 }
 
+/** What users do counts for the experiment whose variant they had, once however often it is sent. */
+async function tracked() {
+  const provider = tracking(new OFREPProvider({ baseUrl: api }), { baseUrl: api });
+  await Server.setProviderAndWait('tracking', provider);
+  const client = Server.getClient('tracking');
+  const staff = await client.getStringDetails('button', '', { targetingKey: 'n-0', email: 'a@example.org' });
+  assert.deepEqual([staff.value, staff.reason], ['#0f0', 'TARGETING_MATCH'], 'a rule');
+  const sums = { blue: 0, green: 0 };
+  for (let n = 0; n < 200; n++) {
+    const context = { targetingKey: `n-${n}` };
+    const { variant } = await client.getStringDetails('button', '', context);
+    client.track('revenue', context, { value: n });
+    client.track('clicks nobody asked for', context, {});
+    sums[variant] += Math.min(n, 100);
+  }
+  const [real, began] = [globalThis.fetch, performance.now()];
+  let lost = 0;
+  globalThis.fetch = async (...request) => {
+    const answer = await real(...request);
+    if (lost++ < 2) throw new Error('the answer is lost on its way');
+    return answer;
+  };
+  await assert.rejects(provider.flush());
+  while (lost < 3) {
+    assert.ok(performance.now() - began < 30_000);
+    await sleep(20);
+  }
+  await provider.flush();
+  globalThis.fetch = real;
+  const { experiment } = await (await fetch(`${api}/api/v1/flags/button`)).json();
+  const shown = experiment.metrics.find(({ name }) => name === 'revenue').variants;
+  for (const [place, { name, users }] of experiment.variants.entries()) {
+    assert.ok(Math.abs(shown[place].mean * users - sums[name]) < 1e-6, `${name}: ${shown[place].mean} × ${users}`);
+  }
+  assert.equal(experiment.variants[0].users + experiment.variants[1].users, 200);
+  console.log('server SDK: 200 users of an experiment and what they did, once though answers were lost');
+}
+
 await server();
+await tracked();
 await serverRefused();
 await web();
 await webRefused();

@@ -13,6 +13,8 @@ from openfeature.contrib.provider.ofrep import OFREPProvider
 from openfeature.evaluation_context import EvaluationContext
 from openfeature.exception import ErrorCode
 from openfeature.flag_evaluation import Reason
+from openfeature.track import TrackingEventDetails
+from track import TrackingProvider
 
 API, PROXY, GUARDED, TOKEN = sys.argv[1:]
 
@@ -94,12 +96,35 @@ def too_many():
     same(client.get_string_value("title", "default", user("tester")), "new", "after the wait")
 
 
+def tracked():
+    """What users do counts for the experiment whose variant they had."""
+    provider = TrackingProvider(base_url=API)
+    api.set_provider_and_wait(provider, "tracking")
+    client = api.get_client("tracking")
+    staff = EvaluationContext(targeting_key="p-0", attributes={"email": "a@example.org"})
+    same(client.get_string_details("button", "", staff).reason, Reason.TARGETING_MATCH, "a rule")
+    sums = {"blue": 0, "green": 0}
+    for n in range(100):
+        variant = client.get_string_details("button", "", user(f"p-{n}")).variant
+        client.track("revenue", user(f"p-{n}"), TrackingEventDetails(value=n))
+        client.track("purchase", user(f"p-{n}"))
+        sums[variant] += n
+    provider.shutdown()
+    shown = requests.get(f"{API}/api/v1/flags/button").json()["experiment"]
+    purchase, revenue = (metric["variants"] for metric in shown["metrics"])
+    for place, variant in enumerate(shown["variants"]):
+        same(round(revenue[place]["mean"] * variant["users"]), sums[variant["name"]], variant["name"])
+        same(purchase[place]["mean"], 1.0)
+    print("Python: 100 users of an experiment and what they did")
+
+
 api.set_provider_and_wait(OFREPProvider(base_url=API))
 open_client = api.get_client()
 values(open_client)
 errors(open_client)
 canaries = users(open_client)
 print(f"Python: every type, default and error; 300 users as the proxy routes them ({canaries} canary)")
+tracked()
 unauthorized()
 too_many()
 print("Python: 401 without the token, values with it, 429 heeded for the second it says")

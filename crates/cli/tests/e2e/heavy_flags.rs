@@ -26,7 +26,19 @@ fn flags() -> Value {
         { "key": "factor", "stable": 1, "canary": 1.5, "force": force },
         { "key": "limits", "stable": { "items": 3, "open": false }, "canary": { "items": 5, "open": true }, "force": force },
         { "key": "off", "enabled": false, "stable": 1, "canary": 2 },
+        { "key": "button", "variants": [
+            { "name": "blue", "value": "#00f", "weight": 50 }, { "name": "green", "value": "#0f0", "weight": 50 } ],
+          "rules": [{ "segment": "staff", "variant": "green" }] },
     ])
+}
+
+/// What the flags need beside them.
+fn sections(auth: Value) -> Value {
+    json!({
+        "flags": flags(), "auth": auth,
+        "segments": [{ "name": "staff", "if": { "ends_with": [{ "var": "email" }, "@example.org"] } }],
+        "metrics": [{ "name": "purchase" }, { "name": "revenue", "kind": "amount", "cap": 100 }],
+    })
 }
 
 /// What a client is shown: a server with a rollout at 5 %, and one that wants a token and bounds how often it is asked.
@@ -41,13 +53,12 @@ impl Servers {
         let (token, entry) = token();
         // Where the page in the browser comes from.
         let hosts = json!(["shop.test"]);
-        let open =
-            World::start_with(two_steps(), json!({ "flags": flags(), "auth": { "hosts": hosts } })).await;
+        let open = World::start_with(two_steps(), sections(json!({ "hosts": hosts }))).await;
         open.fw_ok(&["rollout", "start"]);
         open.confirmed().await;
         let rate = json!({ "ratePerSecond": 1, "burst": 3 });
-        let guards =
-            json!({ "flags": flags(), "auth": { "tokens": [entry], "hosts": hosts }, "ofrep": rate });
+        let mut guards = sections(json!({ "tokens": [entry], "hosts": hosts }));
+        guards["ofrep"] = rate;
         Servers { open, guarded: World::start_with(two_steps(), guards).await, token }
     }
 
