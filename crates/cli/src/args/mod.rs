@@ -69,6 +69,8 @@ pub(crate) enum Command {
     Rollout(RolloutArgs),
     /// Check, describe and show configs
     Config(ConfigArgs),
+    /// See feature flags, and what experiments show
+    Flags(FlagsArgs),
     /// See what a plan can find, before anybody is exposed to it
     Plan(PlanArgs),
     /// Make tokens for the API
@@ -86,6 +88,25 @@ pub(crate) enum Command {
     /// Comes with a later version
     #[command(hide = true, disable_help_flag = true)]
     Notify(Later),
+}
+
+/// `fw flags`.
+#[derive(Debug, Args)]
+pub(crate) struct FlagsArgs {
+    #[command(subcommand)]
+    pub(crate) command: FlagsCommand,
+}
+
+/// The commands about flags.
+#[derive(Debug, Subcommand)]
+pub(crate) enum FlagsCommand {
+    /// List the flags of the server
+    List,
+    /// Show a flag: its variants and rules, and the read-out of its experiment
+    Show {
+        /// The flag's key
+        key: String,
+    },
 }
 
 /// Whatever is typed after a command of a later version.

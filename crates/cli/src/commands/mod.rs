@@ -5,6 +5,7 @@ mod config;
 #[cfg(test)]
 mod defaults;
 mod demo;
+mod flags;
 mod later;
 mod plan;
 mod proxy;
@@ -32,6 +33,7 @@ pub(crate) fn run(cli: Cli, out: &mut Out) -> Result<(), Failure> {
             rollout::run(args.command, &global, out)
         }
         Command::Config(args) => config::run(args.command, out),
+        Command::Flags(args) => flags::run(args.command, &global, out),
         Command::Plan(args) => plan::run(args.command, &global, out),
         Command::Token(args) => token::run(args.command, out),
         Command::Completions(args) => completions::run(&args),

@@ -18,12 +18,31 @@ use super::App;
 
 pub(super) async fn metrics(State(app): State<App>) -> Response {
     let mut text = render(&app);
+    flags(&app).write(&mut text);
     (app.metrics)(&mut text);
     let head = [
         (header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8"),
         (header::CACHE_CONTROL, "no-store"),
     ];
     (head, text).into_response()
+}
+
+/// What was handed out of every flag; an answer without a value has the variant "".
+fn flags(app: &App) -> Family {
+    let mut evaluations = Family::new(
+        "fw_flag_evaluations_total",
+        "counter",
+        "Answers to questions for a flag, by variant; empty = no value, the code's default holds.",
+    );
+    for entry in app.board.entries() {
+        let (flag, service) = (&entry.served.flag, entry.served.service.to_string());
+        let names = flag.variants().into_iter().enumerate().map(|(place, (name, _))| (Some(place), name));
+        for (place, name) in names.chain([(None, "")]) {
+            let labels = [("service", service.as_str()), ("flag", &flag.key), ("variant", name)];
+            evaluations.add(&labels, entry.evaluations(place) as f64);
+        }
+    }
+    evaluations
 }
 
 /// A metric with a line for each set of labels.

@@ -134,6 +134,8 @@ async fn an_experiment_counts_users_once_and_what_they_did_after_they_saw_it() {
     assert_eq!((&revenue["unit"], &revenue["variants"][1]["verdict"]), (&json!("EUR"), &json!("open")));
     let evaluations = flag["variants"][1]["evaluations"].as_u64().unwrap();
     assert!(evaluations > greens, "{flag}");
+    let line = "fw_flag_evaluations_total{service=\"checkout\",flag=\"colour\",variant=\"green\"}";
+    assert_eq!(world.metric(line).await, Some(evaluations as f64));
 
     let other = world.get("/api/v1/flags/new-checkout").await.json();
     assert_eq!((&other["experiment"], &other["boundToRollout"]), (&Value::Null, &json!(true)));
