@@ -5,12 +5,14 @@
 //! product crate depends on this one, except as a dev-dependency.
 //!
 //! Start at [`Proc`] to run a program, [`Client`] and [`Load`] to send requests, [`SseFollower`] to read
-//! events across restarts, [`FaultProxy`] to break connections.
+//! events across restarts, [`FaultProxy`] to break connections, [`Relay`] to lose, repeat and delay
+//! requests.
 
 mod fault;
 mod http;
 mod port;
 mod proc;
+mod relay;
 mod require;
 mod sys;
 mod wait;
@@ -21,5 +23,6 @@ pub use http::load::{Load, LoadSpec, OPEN_QUEUE_MAX, Tally};
 pub use http::sse::{SseError, SseFollower, SseFrame, SseParser, SseStream};
 pub use port::{free_port, free_ports};
 pub use proc::{LOG_LINES_SHOWN, Proc, ProcError, ProcSpec};
+pub use relay::{Fate, Relay};
 pub use require::{find_program, require};
 pub use wait::{eventually, wait_until};
