@@ -1,61 +1,53 @@
-//! No count is lost: 8 threads that start and end all the time, a server that is killed twice, exact totals.
+//! No count is lost: 8 threads that start and end all the time, reports that get lost, exact totals.
 //!
-//! `cargo run --release -p fw-sdk --example stress [ASSIGNMENTS A THREAD]`, by default 10 million: assignments with
-//! their outcomes, every hundredth an error and every thousandth abandoned. Ends with 1 if a single one is missing.
+//! `cargo run --release -p fw-sdk --example stress [STEPS A THREAD]`, by default 10 million: assignments with their
+//! outcomes, requests and values of a metric, while the server is killed twice and the network loses, repeats and reorders
+//! reports. `… stress away [SECONDS]`, by default 60: what a call costs before, while and after the server is away, and
+//! what the process grows by. Ends with 1 if a single count is missing.
 
 #![allow(clippy::unwrap_used)] // A tool that may fail, on purpose.
 
+#[path = "../tests/it/stress.rs"]
+#[allow(dead_code)]
+mod stress;
 #[path = "../tests/it/support.rs"]
 #[allow(dead_code)]
 mod support;
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use fw_sdk::{Outcome, Rollout};
+use fw_testkit::{Fate, Relay, wait_until};
 use serde_json::json;
-use support::{Control, DEADLINE};
+use stress::{Both, THREADS};
+use support::{Control, DEADLINE, Process};
 
-const THREADS: u64 = 8;
-/// Assignments of one thread before it ends and another takes its place.
-const LIFE: u64 = 50_000;
-
-fn life(rollout: &Rollout, from: u64, count: u64) -> u64 {
-    let mut canary = 0;
-    for i in from..from + count {
-        let assignment = rollout.assign(i.to_le_bytes());
-        if i.is_multiple_of(1000) {
-            drop(assignment);
-            continue;
-        }
-        canary += u64::from(assignment.is_canary());
-        let outcome = if i.is_multiple_of(100) { Outcome::Error } else { Outcome::Success };
-        assignment.record(outcome, Duration::from_micros(i % 100_000));
-    }
-    canary
-}
+/// Calls that are timed at once.
+const SLICE: u64 = 200_000;
+/// Slices before, and after.
+const SLICES: usize = 10;
+/// Keys that are asked for again and again.
+const KEYS: u64 = 10_000;
 
 fn main() {
-    let each: u64 = std::env::args().nth(1).map_or(10_000_000, |n| n.parse().unwrap());
-    let each = each.next_multiple_of(LIFE);
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let number = |place: usize, default: u64| args.get(place).map_or(default, |n| n.parse().unwrap());
+    if args.first().is_some_and(|arg| arg == "away") {
+        away(Duration::from_secs(number(1, 60)));
+    } else {
+        lossy(number(0, 10_000_000));
+    }
+}
+
+fn lossy(each: u64) {
     let mut control = Control::start(&json!({}));
-    let rollout = control.sdk().connect().unwrap();
+    let relay = Relay::start(control.addr, 1).unwrap();
+    let rollout = control.sdk_over(relay.addr()).connect().unwrap();
     assert!(rollout.wait_for_split(DEADLINE));
     control.roll(&rollout);
-    let (canary, done, began) = (AtomicU64::new(0), AtomicU64::new(0), Instant::now());
-    std::thread::scope(|scope| {
-        for thread in 0..THREADS {
-            let (rollout, canary, done) = (&rollout, &canary, &done);
-            scope.spawn(move || {
-                for start in (0..each).step_by(LIFE as usize) {
-                    let rollout = rollout.clone();
-                    let from = thread * each + start;
-                    let one = std::thread::spawn(move || life(&rollout, from, LIFE));
-                    canary.fetch_add(one.join().unwrap(), Ordering::Relaxed);
-                    done.fetch_add(LIFE, Ordering::Relaxed);
-                }
-            });
-        }
+    let began = Instant::now();
+    let recorded = stress::work(&rollout, each, |done| {
         for part in [1, 2] {
             while done.load(Ordering::Relaxed) < THREADS * each * part / 3 {
                 std::thread::sleep(Duration::from_millis(5));
@@ -65,20 +57,90 @@ fn main() {
             control.restart();
         }
     });
-    let all = THREADS * each;
     let seconds = began.elapsed().as_secs_f64();
+    let arrived = wait_until(DEADLINE, || control.totals() == recorded);
+    relay.be_honest();
     rollout.shutdown(DEADLINE).unwrap();
-    // Each thread begins at a multiple of 1000, so these are exact.
-    let (abandoned, errors) = (all / 1000, all / 100 - all / 1000);
-    let arrived = fw_testkit::wait_until(DEADLINE, || control.counts().requests == all - abandoned);
-    let counts = control.counts();
+    wait_until(DEADLINE, || relay.is_settled());
+    let counted = control.totals();
+    let had = |fate| relay.had(fate);
     println!(
         "{}",
-        json!({ "assignments": all, "seconds": seconds, "requests": counts.requests, "errors": counts.errors,
-            "abandoned": counts.abandoned, "timed": counts.duration.histogram.total(), "canary": control.canary() })
+        json!({
+            "steps": THREADS * each, "seconds": seconds, "recorded": shown(&recorded), "counted": shown(&counted),
+            "reports": { "passed": had(Fate::Passes), "lost": had(Fate::Lost), "unanswered": had(Fate::Unanswered),
+                "repeated": had(Fate::Repeated), "held": had(Fate::Held), "late": had(Fate::Late) },
+        })
     );
-    assert!(arrived, "{} of {} requests arrived", counts.requests, all - abandoned);
-    assert_eq!((counts.errors, counts.abandoned), (errors, abandoned));
-    assert_eq!(counts.duration.histogram.total(), all - abandoned);
-    assert_eq!(control.canary(), canary.into_inner());
+    assert!(arrived && counted == recorded, "they are not equal");
+}
+
+fn shown(both: &Both) -> serde_json::Value {
+    let of = |variant: fw_model::Variant| {
+        let t = both[variant.index()];
+        json!({ "requests": t.requests, "timed": t.timed, "errors": t.errors, "clientErrors": t.client_errors,
+            "clientAborts": t.client_aborts, "abandoned": t.abandoned, "values": t.values, "sum": t.sum })
+    };
+    json!({ "canary": of(fw_model::Variant::Canary), "stable": of(fw_model::Variant::Stable) })
+}
+
+fn away(time: Duration) {
+    let mut control = Control::start(&json!({}));
+    let rollout = control.sdk().report_every(Duration::from_secs(1)).connect().unwrap();
+    assert!(rollout.wait_for_split(DEADLINE));
+    control.roll(&rollout);
+    let chosen = choices(&rollout);
+    let mut calls = 0;
+    let before = median(&rollout, &mut calls, |slices| slices < SLICES);
+    control.kill();
+    let (process, began) = (Process::now(), Instant::now());
+    let meanwhile = median(&rollout, &mut calls, |_| {
+        assert_eq!(choices(&rollout), chosen, "somebody was moved");
+        began.elapsed() < time
+    });
+    let (seconds, grown) = (began.elapsed().as_secs_f64(), Process::now());
+    control.restart();
+    let back = Instant::now();
+    assert!(wait_until(DEADLINE, || control.counts().requests >= calls), "{}", control.counts().requests);
+    let told = back.elapsed().as_secs_f64();
+    let after = median(&rollout, &mut calls, |slices| slices < SLICES);
+    rollout.shutdown(DEADLINE).unwrap();
+    let counted = control.counts();
+    println!(
+        "{}",
+        json!({ "awaySeconds": seconds, "calls": calls, "counted": counted.requests, "timed": counted.duration.histogram.total(),
+            "nsACall": { "before": before, "away": meanwhile, "after": after, "ratio": meanwhile / before },
+            "toldAfterSeconds": told, "threads": [process.threads, grown.threads],
+            "residentKib": [process.resident_kib, grown.resident_kib] })
+    );
+    assert_eq!((counted.requests, counted.duration.histogram.total()), (calls, calls));
+}
+
+/// Times slices of calls for as long as `more` says, with pauses; the median cost of a call, ns.
+fn median(rollout: &Rollout, calls: &mut u64, mut more: impl FnMut(usize) -> bool) -> f64 {
+    let mut costs = vec![];
+    while more(costs.len()) {
+        costs.push(cost(rollout, *calls));
+        *calls += SLICE;
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    costs.sort_by(f64::total_cmp);
+    costs[costs.len() / 2]
+}
+
+fn choices(rollout: &Rollout) -> Vec<bool> {
+    (0..KEYS).map(|key| rollout.should_serve_for(key.to_le_bytes())).collect()
+}
+
+/// CPU time of this thread for an assignment with its outcome, ns.
+fn cost(rollout: &Rollout, from: u64) -> f64 {
+    let cpu = || {
+        let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+        time.tv_sec as f64 * 1e9 + time.tv_nsec as f64
+    };
+    let before = cpu();
+    for i in from..from + SLICE {
+        rollout.assign((i % KEYS).to_le_bytes()).record(Outcome::Success, Duration::from_micros(i % 100_000));
+    }
+    (cpu() - before) / SLICE as f64
 }

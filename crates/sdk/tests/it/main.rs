@@ -5,4 +5,5 @@
 mod e2e;
 mod embedded;
 mod keys;
+mod stress;
 mod support;

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
+use fw_model::Variant;
 use fw_runtime::StartRequest;
 use fw_runtime::config::{self, ServiceConfig};
 use fw_sdk::{Builder, Rollout};
@@ -12,6 +13,8 @@ use fw_testkit::wait_until;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
+
+use crate::stress::Both;
 
 /// Long enough for a busy machine; nothing that works waits for it.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(120);
@@ -120,13 +123,46 @@ impl Control {
         self.server().1.handle.latest(Some("shop"), None).unwrap().unwrap().counts.canary.requests
     }
 
+    /// What the engine has counted of the phase, by variant.
+    pub(crate) fn totals(&self) -> Both {
+        let run = self.server().1.handle.latest(Some("shop"), None).unwrap().unwrap();
+        let mut totals = Both::default();
+        totals[Variant::Canary.index()] = (&run.counts.canary).into();
+        totals[Variant::Stable.index()] = (&run.counts.stable).into();
+        totals
+    }
+
     /// A data plane of this server, not connected yet.
     pub(crate) fn sdk(&self) -> Builder {
-        Rollout::builder(&format!("http://{}", self.addr), "shop").report_every(Duration::from_millis(200))
+        self.sdk_over(self.addr)
+    }
+
+    /// The same, which reaches the server over another address.
+    pub(crate) fn sdk_over(&self, addr: SocketAddr) -> Builder {
+        Rollout::builder(&format!("http://{addr}"), "shop").report_every(Duration::from_millis(200))
     }
 
     /// The same with a folder for its split.
     pub(crate) fn sdk_in(&self, dir: &Path) -> Builder {
         self.sdk().state_dir(dir)
+    }
+}
+
+/// What this process holds of the machine.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Process {
+    pub(crate) threads: u64,
+    pub(crate) resident_kib: u64,
+}
+
+impl Process {
+    /// As it is now.
+    pub(crate) fn now() -> Process {
+        let text = std::fs::read_to_string("/proc/self/status").unwrap();
+        let number = |name: &str| {
+            let line = text.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+            line.trim().trim_end_matches(" kB").parse().unwrap()
+        };
+        Process { threads: number("Threads:"), resident_kib: number("VmRSS:") }
     }
 }

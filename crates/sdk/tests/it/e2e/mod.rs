@@ -1,4 +1,6 @@
 //! Tests with a real server; they run one at a time.
 
+mod away;
 mod layer;
+mod network;
 mod server;
