@@ -177,6 +177,16 @@ impl<V> Flag<V> {
         }
     }
 
+    /// The place of a variant among [`Flag::variants`].
+    pub fn place_of(&self, name: &str) -> Option<usize> {
+        match &self.assign {
+            Assign::Rollout { .. } => {
+                [Variant::Stable, Variant::Canary].iter().position(|variant| variant.as_str() == name)
+            }
+            Assign::Weights(weighted) => weighted.iter().position(|one| one.name == name),
+        }
+    }
+
     /// What whoever asks gets, with the service's split as it is now.
     ///
     /// # Errors

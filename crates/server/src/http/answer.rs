@@ -28,7 +28,11 @@ pub(super) fn problem(problem: &Problem) -> Response {
 /// A JSON answer that nobody keeps: it is of the moment.
 pub(super) fn json<T: Serialize>(status: u16, value: &T) -> Response {
     // What is sent is made of strings, finite numbers and string keys, which always serialise.
-    let bytes = serde_json::to_vec(value).unwrap_or_default();
+    json_bytes(status, serde_json::to_vec(value).unwrap_or_default())
+}
+
+/// The same of what is JSON already.
+pub(super) fn json_bytes(status: u16, bytes: Vec<u8>) -> Response {
     let mut response = Response::new(Body::from(bytes));
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();

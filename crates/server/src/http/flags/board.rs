@@ -11,13 +11,15 @@ use fw_flags::book::{Book, BookError, Experiment, Outcome, Reply, Taken, User};
 use fw_flags::counts::Counts;
 use fw_flags::readout::{self, Tally};
 use fw_flags::targeting::{Attributes, Condition};
-use fw_model::flag::{Asker, Assign, Evaluation, Flag, KeyMissing, Reason, Weighted};
+use fw_model::flag::{Asker, Assign, Flag, KeyMissing, Reason, Weighted};
 use fw_model::plan::MetricSpec;
 use fw_model::{ServiceKey, Split};
 use fw_runtime::config::ServiceConfig;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use tokio::sync::oneshot;
+
+use crate::http::ofrep::Fragments;
 
 /// A flag and the service whose rollout moves it.
 #[derive(Debug, Clone)]
@@ -49,6 +51,7 @@ impl ServedFlag {
 #[derive(Debug)]
 pub(crate) struct Entry {
     pub(crate) served: ServedFlag,
+    pub(crate) fragments: Fragments,
     counts: Counts,
     /// Its place in the book, if it is an experiment.
     experiment: Option<usize>,
@@ -113,7 +116,8 @@ impl FlagBoard {
                 }
                 Assign::Weights(_) | Assign::Rollout { .. } => None,
             };
-            entries.push(Entry { served, counts: Counts::new(variants), experiment });
+            let fragments = Fragments::new(&served.flag, &served.service);
+            entries.push(Entry { served, fragments, counts: Counts::new(variants), experiment });
         }
         let by_key =
             entries.iter().enumerate().map(|(i, entry)| (entry.served.flag.key.clone(), i)).collect();
@@ -129,13 +133,14 @@ impl FlagBoard {
         self.by_key.get(key).and_then(|place| self.entries.get(*place))
     }
 
-    /// What whoever asks gets; it is counted, and noted where the flag is an experiment.
-    pub(crate) fn evaluate<'a>(
+    /// Which variant whoever asks gets (none = no value), and why. It is counted, and noted where the flag is an
+    /// experiment.
+    pub(crate) fn evaluate(
         &self,
-        entry: &'a Entry,
+        entry: &Entry,
         split: &Split,
         who: &Who,
-    ) -> Result<Evaluation<'a, Value>, KeyMissing> {
+    ) -> Result<(Option<usize>, Reason), KeyMissing> {
         let ServedFlag { flag, conditions, .. } = &entry.served;
         let rule = if conditions.is_empty() || !flag.enabled {
             None
@@ -143,15 +148,14 @@ impl FlagBoard {
             Attributes::new(&who.context, &flag.key, who.now_seconds).first_of(conditions)
         };
         let evaluation = flag.evaluate(split, Asker { key: who.key(), rule })?;
-        let names = || flag.variants().into_iter().map(|(name, _)| name);
-        let place = evaluation.value.and_then(|_| names().position(|name| name == evaluation.variant));
+        let place = evaluation.value.and_then(|_| flag.place_of(evaluation.variant));
         entry.counts.add(place);
         if let (Some(book), Some(experiment), Some(user), Some(place), Reason::Split) =
             (&self.book, entry.experiment, who.user, place, evaluation.reason)
         {
             book.seen(experiment, user, place);
         }
-        Ok(evaluation)
+        Ok((place, evaluation.reason))
     }
 
     /// Services with a metric of this name, with what it is.

@@ -8,8 +8,6 @@
 use axum::http::{HeaderValue, header};
 use axum::response::Response;
 use fw_api::Problem;
-use fw_model::Split;
-use fw_model::flag::{Assign, Evaluation, Flag};
 use serde_json::{Value, json};
 
 use super::super::answer;
@@ -53,22 +51,4 @@ pub(crate) fn refused(problem: &Problem, key: &str) -> Response {
         response.headers_mut().insert(header::WWW_AUTHENTICATE, how);
     }
     response
-}
-
-/// A flag's answer.
-pub(super) fn success(flag: &Flag<Value>, evaluation: &Evaluation<'_, Value>, split: &Split) -> Value {
-    let mut metadata = json!({ "service": split.key.to_string() });
-    if matches!(flag.assign, Assign::Rollout { .. }) {
-        metadata["epoch"] = json!(split.epoch.0);
-        if let Some(run) = &split.rollout {
-            metadata["rollout"] = json!(run);
-        }
-    }
-    let reason = evaluation.reason.as_str();
-    let mut answer =
-        json!({ "key": flag.key, "reason": reason, "variant": evaluation.variant, "metadata": metadata });
-    if let Some(value) = evaluation.value {
-        answer["value"] = value.clone();
-    }
-    answer
 }

@@ -9,11 +9,11 @@
 
 mod cors;
 mod forms;
+mod fragments;
 mod rate;
 mod stream;
 mod track;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -22,26 +22,29 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::Response;
 use fw_api::Problem;
 use fw_model::{ServiceKey, Split};
-use serde_json::{Map, Value, json};
-use sha2::{Digest, Sha256};
+use serde_json::{Map, Value};
+use xxhash_rust::xxh3::xxh3_128;
 
 use super::body::{self, Bounds};
 use super::flags::{Entry, Who};
 use super::{App, answer};
-use crate::auth::hex;
 
 pub(super) use cors::allow;
 pub(super) use forms::refused;
 use forms::{Failure, failed};
+pub(crate) use fragments::Fragments;
 pub(super) use rate::{Rates, over};
 pub(super) use track::unwritten;
 
 /// Largest body of an evaluation, bytes.
 pub const OFREP_BODY_BYTES_MAX: usize = 64 * 1024;
-/// Where it is told that something changed.
-const EVENTS: &str = "/ofrep/v1/events";
-/// A client whose page is in the background may close the stream after this, seconds.
-const INACTIVITY_SECONDS: u64 = 120;
+/// Where it is told that something changed. A client whose page is in the background may close the stream after 120 s.
+const STREAMS: &str = concat!(
+    r#""eventStreams":[{"endpoint":{"requestUri":"/ofrep/v1/events"},"#,
+    r#""inactivityDelaySec":120,"type":"sse"}],"#
+);
+/// Room for a flag's answer, bytes; most are shorter.
+const ITEM_BYTES: usize = 256;
 
 /// Whether a path is one of these.
 pub(crate) fn is_ofrep(path: &str) -> bool {
@@ -133,14 +136,21 @@ fn split(app: &App, service: &ServiceKey) -> Result<Arc<Split>, Problem> {
     Ok(splits.borrow().clone())
 }
 
-/// One flag's answer as an item by its service's split, or why there is none.
-fn item(app: &App, entry: &Entry, split: &Result<Arc<Split>, Problem>, who: &Who) -> Result<Value, Failure> {
-    let flag = &entry.served.flag;
-    let split = split.as_ref().map_err(|p| Failure::general(&flag.key, p.detail.as_str()))?;
-    let evaluation = app.board.evaluate(entry, split, who);
-    let evaluation =
-        evaluation.map_err(|e| Failure::new(&flag.key, "TARGETING_KEY_MISSING", e.to_string()))?;
-    Ok(forms::success(flag, &evaluation, split))
+/// Appends one flag's answer by its service's split; or why there is none.
+fn put(
+    out: &mut Vec<u8>,
+    app: &App,
+    entry: &Entry,
+    split: &Result<Arc<Split>, Problem>,
+    who: &Who,
+) -> Result<(), Failure> {
+    let key = &entry.served.flag.key;
+    let split = split.as_ref().map_err(|p| Failure::general(key, p.detail.as_str()))?;
+    let evaluated = app.board.evaluate(entry, split, who);
+    let (variant, reason) =
+        evaluated.map_err(|e| Failure::new(key, "TARGETING_KEY_MISSING", e.to_string()))?;
+    entry.fragments.write(out, variant, reason, split);
+    Ok(())
 }
 
 async fn one(app: &App, segment: &str, headers: &HeaderMap, body: Body) -> Response {
@@ -155,8 +165,9 @@ async fn one(app: &App, segment: &str, headers: &HeaderMap, body: Body) -> Respo
         let text = format!("no flag {key:?}: flags are in the config, under `flags`");
         return failed(404, &Failure::new(&key, "FLAG_NOT_FOUND", text));
     };
-    match item(app, entry, &split(app, &entry.served.service), &who) {
-        Ok(item) => answer::json(200, &item),
+    let mut item = Vec::with_capacity(ITEM_BYTES);
+    match put(&mut item, app, entry, &split(app, &entry.served.service), &who) {
+        Ok(()) => answer::json_bytes(200, item),
         Err(failure) => failed(400, &failure),
     }
 }
@@ -166,29 +177,37 @@ async fn all(app: &App, headers: &HeaderMap, body: Body) -> Response {
         Ok(who) => who,
         Err(response) => return *response,
     };
-    // One split a service: an answer that mixed two would hold values that never stood together.
-    let mut splits: BTreeMap<&ServiceKey, Result<Arc<Split>, Problem>> = BTreeMap::new();
-    let answers = app.board.entries().iter().map(|entry| {
-        let service = &entry.served.service;
-        let split = splits.entry(service).or_insert_with(|| split(app, service));
-        item(app, entry, split, &who).unwrap_or_else(|failure| failure.json())
-    });
-    let flags: Vec<Value> = answers.collect();
-    let mut whole = Map::from_iter([("flags".to_owned(), json!(flags)), ("metadata".to_owned(), json!({}))]);
+    let entries = app.board.entries();
+    let mut whole = Vec::with_capacity((entries.len() + 1) * ITEM_BYTES);
+    whole.push(b'{');
     // With tokens a browser could not follow it: an EventSource sends no header, and a token in a URL gets into logs.
     if app.settings.tokens.is_empty() && app.settings.sse_enabled {
-        let endpoint = json!({ "requestUri": EVENTS });
-        let stream = json!({ "type": "sse", "endpoint": endpoint, "inactivityDelaySec": INACTIVITY_SECONDS });
-        whole.insert("eventStreams".to_owned(), json!([stream]));
+        whole.extend_from_slice(STREAMS.as_bytes());
     }
-    tagged(headers, &whole)
+    whole.extend_from_slice(b"\"flags\":[");
+    // One split a service: an answer that mixed two would hold values that never stood together.
+    let mut splits: Vec<(&ServiceKey, Result<Arc<Split>, Problem>)> = vec![];
+    for (place, entry) in entries.iter().enumerate() {
+        if place > 0 {
+            whole.push(b',');
+        }
+        let service = &entry.served.service;
+        let known = splits.iter().position(|(of, _)| *of == service).unwrap_or_else(|| {
+            splits.push((service, split(app, service)));
+            splits.len() - 1
+        });
+        if let Err(failure) = put(&mut whole, app, entry, &splits[known].1, &who) {
+            whole.extend_from_slice(failure.json().to_string().as_bytes());
+        }
+    }
+    whole.extend_from_slice(b"],\"metadata\":{}}");
+    tagged(headers, whole)
 }
 
 /// The answer with an ETag over all of it, so over the flags and over who asks; 304 for one who has it.
-fn tagged(headers: &HeaderMap, whole: &Map<String, Value>) -> Response {
-    let bytes = serde_json::to_vec(whole).unwrap_or_default();
-    let digest = Sha256::digest(&bytes);
-    let tag = format!("\"{}\"", hex(&digest[..16]));
+fn tagged(headers: &HeaderMap, whole: Vec<u8>) -> Response {
+    // Only a client compares tags, its own, so nobody gains by two answers with the same one.
+    let tag = format!("\"{:032x}\"", xxh3_128(&whole));
     let known = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
     let is_known = known
         .flat_map(|list| list.split(','))
@@ -199,7 +218,7 @@ fn tagged(headers: &HeaderMap, whole: &Map<String, Value>) -> Response {
         *response.status_mut() = StatusCode::NOT_MODIFIED;
         response
     } else {
-        answer::json(200, whole)
+        answer::json_bytes(200, whole)
     };
     if let Ok(tag) = HeaderValue::from_str(&tag) {
         response.headers_mut().insert(header::ETAG, tag);
