@@ -63,7 +63,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     Ok(())
 }
 
-fn build() -> Result<PathBuf> {
+/// Builds what ships.
+pub(super) fn build() -> Result<PathBuf> {
     let build = ["build", "--locked", "--profile", "dist", "--package", "fw-cli", "--bin", "fw"];
     sh::run(sh::cargo().args(build))?;
     Ok(sh::target().join("dist/fw"))

@@ -2,7 +2,7 @@
 //!
 //! `proxy` compares our proxy with nginx, HAProxy and Envoy; `footprint` measures the start and the memory of
 //! `fw serve`; `engine` what 10 000 rollouts cost; `clusters` and `bursts` how often a version as good as stable is
-//! rolled back when failures come in clusters, simulated and with real processes; `sdk` compares our SDK with those of
+//! rolled back when failures come in clusters, simulated and with real processes; `ofrep` what evaluating flags costs; `sdk` compares our SDK with those of
 //! other products, and is built as an application is. The others build the `dist` profile; servers run on loopback and are
 //! stopped by process id. They print numbers with the machine they belong to; they judge nothing and are no part of CI.
 
@@ -11,6 +11,7 @@ mod engine;
 mod footprint;
 mod http;
 mod machine;
+mod ofrep;
 mod process;
 mod proxy;
 mod sdk;
@@ -34,6 +35,8 @@ pub(crate) enum Bench {
     Bursts,
     /// `fw serve`: time until it is ready, resident memory when idle, size of the binary.
     Footprint(footprint::Args),
+    /// Flags over HTTP: requests a second, latency, CPU time a request, memory of `fw serve`.
+    Ofrep(ofrep::Args),
     /// Our SDK and those of Unleash, GrowthBook, LaunchDarkly, Eppo and flagd: what a call costs at 1, 2 and 4 threads.
     Sdk(sdk::Args),
 }
@@ -46,6 +49,7 @@ pub(crate) fn run(bench: Bench) -> Result<ExitCode> {
         Bench::Clusters(args) => clusters::run(&args)?,
         Bench::Bursts => clusters::for_real()?,
         Bench::Footprint(args) => footprint::run(&args)?,
+        Bench::Ofrep(args) => ofrep::run(&args)?,
         Bench::Sdk(args) => sdk::run(&args)?,
     }
     Ok(ExitCode::SUCCESS)

@@ -50,7 +50,8 @@ pub(crate) fn load(case: Case, running: &Running, seconds: u32) -> Result<Load> 
     parse_wrk(&text).with_context(|| format!("this output of wrk is new to xtask:\n{text}"))
 }
 
-fn parse_wrk(text: &str) -> Option<Load> {
+/// What wrk says at its end; none if that is new to us.
+pub(crate) fn parse_wrk(text: &str) -> Option<Load> {
     let lines = || text.lines().map(str::trim);
     let percentile = |name: &str| lines().find_map(|line| milliseconds(line.strip_prefix(name)?.trim()));
     let requests = lines().find_map(|line| line.split_once(" requests in ")?.0.parse().ok())?;

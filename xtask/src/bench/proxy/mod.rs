@@ -5,7 +5,7 @@
 //! (docs/adr/0008-benchmark-method.md). Memory is measured last, on fresh processes.
 
 mod case;
-mod load;
+pub(super) mod load;
 mod report;
 mod subject;
 mod wheel;
