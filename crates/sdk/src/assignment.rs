@@ -78,9 +78,9 @@ impl<'a> Assignment<'a> {
                 Some(key) => {
                     let (variant, hash) = (view.variant_of(key), count::key_hash(key));
                     view.users.see(variant, hash);
-                    (variant, view.seen.touch(hash))
+                    (variant, view.draws() && view.seen.touch(hash))
                 }
-                None => (variant_of_bucket(bucket_of_random(fastrand::u64(..)), view.canary), true),
+                None => (variant_of_bucket(bucket_of_random(fastrand::u64(..)), view.canary), view.draws()),
             };
             made.variant = variant;
             if unit {

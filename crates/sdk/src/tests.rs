@@ -182,6 +182,28 @@ fn an_older_split_is_ignored_and_another_log_begins_anew() {
 }
 
 #[test]
+fn while_the_dead_mans_switch_is_thrown_nobody_is_a_draw_of_the_epochs_share() {
+    let core = core(50_000);
+    let serve = |from: u32| {
+        (from..from + 100).for_each(|i| Assignment::make(&core, Some(&i.to_le_bytes())).record(true, MS));
+        Assignment::make(&core, None).record(true, MS);
+    };
+    let counted = || {
+        let (canary, stable) = (sum(&core.report(), Variant::Canary), sum(&core.report(), Variant::Stable));
+        (canary.units + stable.units, canary.requests + stable.requests)
+    };
+    serve(0);
+    let (units, _) = counted();
+    assert!(units > 90, "{units}");
+    core.apply(split(1, 0));
+    serve(1000);
+    assert_eq!(counted(), (units, 202), "requests count, draws do not");
+    core.apply(split(1, 50_000));
+    serve(1000);
+    assert!(counted().0 > units + 90, "who came meanwhile is drawn now");
+}
+
+#[test]
 fn closed_epochs_leave_the_report_when_threads_have_let_go() {
     let core = core(100_000);
     Assignment::make(&core, None).record(true, MS);

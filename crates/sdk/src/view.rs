@@ -18,6 +18,8 @@ pub(crate) struct View {
     pub(crate) epoch: Epoch,
     salted: Salted,
     pub(crate) canary: Weight,
+    /// The share that the epoch stands for. While the dead man's switch is thrown `canary` is another.
+    of_epoch: Weight,
     pub(crate) apdex_nanos: u64,
     /// Where a request's key is.
     #[cfg(feature = "tower")]
@@ -44,6 +46,7 @@ impl View {
             epoch: Epoch(0),
             salted: Salted::new(Salt::from_bits(0)),
             canary: Weight::ZERO,
+            of_epoch: Weight::ZERO,
             apdex_nanos: 500_000_000,
             #[cfg(feature = "tower")]
             stickiness: Stickiness::None,
@@ -67,6 +70,7 @@ impl View {
             epoch: split.epoch,
             salted: Salted::new(split.salt),
             canary: split.canary,
+            of_epoch: if same_keys { self.of_epoch } else { split.canary },
             apdex_nanos: (split.apdex_target_ms.clamp(0.0, 1e9) * 1e6) as u64,
             #[cfg(feature = "tower")]
             stickiness: split.stickiness.clone(),
@@ -82,6 +86,12 @@ impl View {
     /// The same split, with other epochs closed.
     pub(crate) fn closing(&self, closed: &[u64]) -> View {
         View { serial: self.serial + 1, closed: closed.into(), ..self.clone() }
+    }
+
+    /// Whether who is assigned now is drawn with the epoch's share, so that the draws may be held against it.
+    #[inline]
+    pub(crate) fn draws(&self) -> bool {
+        self.canary == self.of_epoch
     }
 
     /// The variant of a key, by the one rule of `fw_model::split`.

@@ -65,7 +65,11 @@ impl Visitor {
             }
         };
         let anew = self.assigned_under.replace(split.epoch) != Some(split.epoch);
-        let unit = anew && self.forced.is_none() && key.is_none_or(|key| routing.see(variant, key));
+        let counted = anew && self.forced.is_none();
+        let unit = match key {
+            Some(key) => counted && routing.see(variant, key),
+            None => counted && routing.draws(),
+        };
         Assigned { variant, key, unit }
     }
 
@@ -94,6 +98,14 @@ mod tests {
         split.stickiness = stickiness;
         split.canary = Weight::new(canary).unwrap();
         Routing::new(split, 1).unwrap()
+    }
+
+    #[test]
+    fn while_the_dead_mans_switch_is_thrown_nobody_is_a_draw_of_the_epochs_share() {
+        let before = routing(fw_model::split::Stickiness::None, 50_000);
+        let dead = routing(fw_model::split::Stickiness::None, 0).after(&before);
+        let back = routing(fw_model::split::Stickiness::None, 50_000).after(&dead);
+        assert_eq!([&before, &dead, &back].map(Routing::draws), [true, false, true]);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use fw_api::wire::CellWire;
 use fw_model::split::Stickiness;
-use fw_model::{Split, Variant};
+use fw_model::{Split, Variant, Weight};
 use fw_plane::count::{SeenKeys, SeenUsers, key_hash};
 use fw_plane::net::Origin;
 use http::HeaderName;
@@ -41,6 +41,8 @@ pub(crate) struct Routing {
     seen: Arc<SeenKeys>,
     /// Users of this rollout.
     users: Arc<SeenUsers>,
+    /// The share that the epoch stands for. While the dead man's switch is thrown the split's is another.
+    of_epoch: Weight,
 }
 
 impl Routing {
@@ -71,12 +73,13 @@ impl Routing {
         let apdex_nanos = (split.apdex_target_ms.clamp(0.0, 1e9) * 1e6) as u64;
         Ok(Routing {
             serial,
-            split,
             sticky,
             origins,
             apdex_nanos,
             seen: Arc::default(),
             users: Arc::default(),
+            of_epoch: split.canary,
+            split,
         })
     }
 
@@ -84,10 +87,12 @@ impl Routing {
     pub(crate) fn after(self, before: &Routing) -> Routing {
         let (own, old) = (&self.split, &before.split);
         let same_rollout = (&own.log_id, &own.salt) == (&old.log_id, &old.salt);
-        let same_keys = same_rollout && (own.epoch, &self.sticky) == (old.epoch, &before.sticky);
+        let same_epoch = (&own.log_id, own.epoch) == (&old.log_id, old.epoch);
+        let same_keys = same_epoch && self.sticky == before.sticky;
+        let of_epoch = if same_epoch { before.of_epoch } else { own.canary };
         let seen = if same_keys { Arc::clone(&before.seen) } else { self.seen };
         let users = if same_rollout { Arc::clone(&before.users) } else { self.users };
-        Routing { seen, users, ..self }
+        Routing { seen, users, of_epoch, ..self }
     }
 
     /// Notes a key that got this variant; whether it is a unit of randomisation.
@@ -95,12 +100,17 @@ impl Routing {
     pub(crate) fn see(&self, variant: Variant, key: &[u8]) -> bool {
         let hash = key_hash(key);
         self.users.see(variant, hash);
-        self.seen.touch(hash)
+        self.draws() && self.seen.touch(hash)
     }
 
     /// Puts the users of this rollout into a report's cells.
     pub(crate) fn add_users(&self, cells: &mut [CellWire]) {
         self.users.add_to(cells);
+    }
+
+    /// Whether who is assigned now is drawn with the epoch's share, so that the draws may be held against it.
+    pub(crate) fn draws(&self) -> bool {
+        self.split.canary == self.of_epoch
     }
 }
 

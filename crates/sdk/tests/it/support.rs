@@ -55,7 +55,7 @@ impl Control {
         let mut loaded = config::load_json(&self.config, None).unwrap();
         // A config asks for 10 s at least, which a test need not wait for.
         if let Some(dead_man) = &mut loaded.plan.dead_man {
-            dead_man.after = Duration::from_secs(1);
+            dead_man.after = Duration::from_secs(2);
         }
         loaded
     }
