@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use fw_model::ServiceKey;
+use fw_model::flag::Slice;
 use fw_model::plan::RouterKind;
 use fw_providers::traffic;
 use fw_proxy::{ForcedVariant, Limits, Proxy, ProxySettings, Timeouts, TlsSettings};
@@ -83,6 +84,19 @@ pub enum ServeError {
         first: ServiceKey,
         /// The other.
         second: ServiceKey,
+    },
+    /// Parts of a group may not overlap, whichever service has them.
+    #[error(
+        "the flags {first:?} and {second:?} of two services take overlapping parts of the group {group:?}: \
+         give them other parts, or another group to one"
+    )]
+    SlicesOverlap {
+        /// The group.
+        group: String,
+        /// One flag.
+        first: String,
+        /// The other.
+        second: String,
     },
     /// A proxy can't be started.
     #[error("the proxy of {key}: {source}")]
@@ -213,9 +227,18 @@ fn board(options: &ServeOptions) -> Result<FlagBoard, ServeError> {
 }
 
 /// # Errors
-/// When two services have a flag of one key.
+/// When two services have a flag of one key, or overlapping parts of one group.
 fn check_flags(configs: &[ServiceConfig]) -> Result<(), ServeError> {
     let mut seen: HashMap<String, ServiceKey> = HashMap::new();
+    let mut slices: Vec<(&Slice, &str)> = vec![];
+    for flag in configs.iter().flat_map(|config| &config.flags).map(|one| &one.flag) {
+        let Some(slice) = &flag.exclusive else { continue };
+        if let Some((_, first)) = slices.iter().find(|(other, _)| other.overlaps(slice)) {
+            let (group, first) = (slice.group.clone(), (*first).to_owned());
+            return Err(ServeError::SlicesOverlap { group, first, second: flag.key.clone() });
+        }
+        slices.push((slice, &flag.key));
+    }
     for ServedFlag { service, flag, .. } in configs.iter().flat_map(ServedFlag::of) {
         if let Some(first) = seen.insert(flag.key.clone(), service.clone()) {
             return Err(ServeError::FlagTwice { flag: flag.key, first, second: service });
@@ -320,6 +343,16 @@ mod tests {
             config::load_json(&json!({ "service": service, "flags": flags }), None).unwrap()
         };
         assert!(check_flags(&[with_flag("shop", "a"), with_flag("search", "b")]).is_ok());
+        let sliced = |service: &str, key: &str, from: u32| {
+            let flags = json!([{
+                "key": key, "variants": [{ "name": "x", "value": 1, "weight": 100 }],
+                "exclusive": { "group": "page", "from": from, "to": from + 20 },
+            }]);
+            config::load_json(&json!({ "service": service, "flags": flags }), None).unwrap()
+        };
+        assert!(check_flags(&[sliced("shop", "a", 0), sliced("search", "b", 20)]).is_ok());
+        let refused = check_flags(&[sliced("shop", "a", 0), sliced("search", "b", 19)]).unwrap_err();
+        assert!(refused.to_string().contains("\"a\" and \"b\" of two services"), "{refused}");
         let refused = check_flags(&[with_flag("shop", "a"), with_flag("search", "a")]).unwrap_err();
         assert_eq!(
             refused.to_string(),

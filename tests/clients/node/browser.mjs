@@ -138,6 +138,32 @@ async function refusals({ page, answers }) {
   console.log('Chromium: 401 is fatal without the token, values with it, 429 until the second it says is over');
 }
 
+/** What the page's user does counts for the experiment whose variant they had. */
+async function tracked({ page, answers }) {
+  const read = async () => (await (await fetch(`${api}/api/v1/flags/button`)).json()).experiment;
+  const sums = (experiment) => experiment.variants.map(({ users }, place) => {
+    const [, revenue] = experiment.metrics;
+    return users === 0 ? 0 : users * revenue.variants[place].mean;
+  });
+  const before = await read();
+  const variant = await page.evaluate(async (baseUrl) => {
+    const { OpenFeature, OFREPWebProvider, tracking } = window.sdk;
+    await OpenFeature.setContext({ targetingKey: 'page-user' });
+    const provider = tracking(new OFREPWebProvider({ baseUrl, cacheMode: 'disabled' }), { baseUrl });
+    await OpenFeature.setProviderAndWait('tracking', provider);
+    const client = OpenFeature.getClient('tracking');
+    client.track('revenue', { value: 40, currency: 'EUR' });
+    await provider.flush();
+    return client.getStringDetails('button', '').variant;
+  }, api);
+  assert.equal(answers.at(-1).status(), 202);
+  const after = await read();
+  const place = after.variants.findIndex(({ name }) => name === variant);
+  assert.equal(after.variants[place].users, before.variants[place].users + 1);
+  assert.ok(Math.abs(sums(after)[place] - sums(before)[place] - 40) < 1e-6, JSON.stringify([before, after]));
+  console.log(`Chromium: a page's track counts for ${variant}, across origins`);
+}
+
 /** A page of a host that is not listed gets nothing, and its code's defaults. */
 async function foreign({ page }) {
   assert.deepEqual(await start(page, 'open', api), [false, 'ERROR']);
@@ -153,6 +179,7 @@ try {
   const shop = await open(browser, 'shop.test', port);
   await values(shop, `http://shop.test:${port}`);
   await change(shop);
+  await tracked(shop);
   await setContext(shop.page, { targetingKey: 'tester' });
   await refusals(shop);
   await foreign(await open(browser, 'other.test', port));

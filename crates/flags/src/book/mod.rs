@@ -343,6 +343,23 @@ mod tests {
     }
 
     #[test]
+    fn a_disk_that_fails_is_told_and_who_asks_again_is_noted() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("experiments.db");
+        let book = Book::open(Some(&file), vec![experiment("colour", 1)]).unwrap();
+        let other = rusqlite::Connection::open(&file).unwrap();
+        other.execute_batch("ALTER TABLE seen RENAME TO gone").unwrap();
+        book.seen(0, user(1), 0);
+        let refused = ask(|reply| book.track(vec![outcome(Some("a"), 1, 1.0)], reply)).unwrap_err();
+        assert!(refused.to_string().contains("seen"), "{refused}");
+        other.execute_batch("ALTER TABLE gone RENAME TO seen").unwrap();
+        book.seen(0, user(1), 0);
+        let taken = ask(|reply| book.track(vec![outcome(Some("a"), 1, 1.0)], reply)).unwrap();
+        assert_eq!(taken, [Taken::Counted(1)], "nothing of the failed transaction stayed");
+        assert_eq!(tally(&book, 0, false).users, [1, 0]);
+    }
+
+    #[test]
     fn what_is_no_book_is_refused_in_words() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("experiments.db");

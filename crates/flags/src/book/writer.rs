@@ -5,11 +5,13 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use super::table::Table;
-use super::{GATHER, Message, Noted, Outcome, Reply, Taken, User};
+use super::{BookError, GATHER, Message, Noted, Outcome, Reply, Taken, User};
 use crate::readout::Tally;
 
 /// Messages of one transaction.
 const BATCH_MAX: usize = 8192;
+/// How often a disk that fails is complained of.
+const COMPLAIN_EVERY: Duration = Duration::from_secs(10);
 /// How often old ids are forgotten.
 const PRUNE_EVERY: Duration = Duration::from_secs(3600);
 
@@ -25,13 +27,19 @@ struct Batch {
 /// Runs until it is told to stop, or everybody is gone.
 pub(super) fn run(mut table: Table, receiver: &Receiver<Message>, noted: &Noted, waiting: &AtomicUsize) {
     let mut pruned = Instant::now();
+    let mut complained: Option<Instant> = None;
     let mut going_on = true;
     while going_on {
         let mut batch = Batch::default();
         going_on = gather(receiver, &mut batch);
         let asked = std::mem::take(&mut batch.asked);
         let outcomes: usize = batch.told.iter().map(Vec::len).sum();
-        write(&mut table, batch, noted);
+        if let Err(error) = write(&mut table, batch, noted)
+            && complained.is_none_or(|at| at.elapsed() >= COMPLAIN_EVERY)
+        {
+            complained = Some(Instant::now());
+            tracing::error!(target: "fw_flags", %error, "the book of experiments can't be written; who asks is noted when they ask again");
+        }
         waiting.fetch_sub(outcomes, Ordering::Relaxed);
         asked.into_iter().for_each(|(experiment, metrics, reply)| reply(table.tally(experiment, &metrics)));
         if pruned.elapsed() >= PRUNE_EVERY {
@@ -72,16 +80,19 @@ fn gather(receiver: &Receiver<Message>, batch: &mut Batch) -> bool {
 }
 
 /// One transaction. When it fails, who told something hears of it, and who saw something is noted when they ask again.
-fn write(table: &mut Table, batch: Batch, noted: &Noted) {
+fn write(table: &mut Table, batch: Batch, noted: &Noted) -> Result<(), BookError> {
     if batch.seen.is_empty() && batch.told.is_empty() {
-        return;
+        return Ok(());
     }
     match table.write(&batch.seen, &batch.told) {
-        Ok(taken) => batch.replies.into_iter().zip(taken).for_each(|(reply, taken)| reply(Ok(taken))),
+        Ok(taken) => {
+            batch.replies.into_iter().zip(taken).for_each(|(reply, taken)| reply(Ok(taken)));
+            Ok(())
+        }
         Err(error) => {
-            tracing::error!(target: "fw_flags", %error, "the book of experiments could not be written");
             batch.seen.iter().for_each(|(experiment, user, _)| noted.remove(*experiment, *user));
             batch.replies.into_iter().for_each(|reply| reply(Err(error.clone())));
+            Err(error)
         }
     }
 }

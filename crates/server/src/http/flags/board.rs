@@ -1,7 +1,7 @@
 //! All flags of a server with their counts, and the book of their experiments.
 //!
-//! A flag with weights is an experiment while it is on: who gets a variant by its split is noted in the book. Those for
-//! whom a variant is forced, or a rule names one, did not get it by chance and are not.
+//! A flag with weights is an experiment: who gets a variant by its split is noted in the book. Those for whom a variant
+//! is forced, or a rule names one, did not get it by chance and are not. One that was turned off still shows what it found.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -105,7 +105,7 @@ impl FlagBoard {
         for served in flags {
             let variants = served.flag.variants().len();
             let experiment = match &served.flag.assign {
-                Assign::Weights(weighted) if weighted.len() > 1 && served.flag.enabled => {
+                Assign::Weights(weighted) if weighted.len() > 1 => {
                     experiments.push(Experiment {
                         service: served.service.to_string(),
                         flag: served.flag.key.clone(),
