@@ -85,47 +85,72 @@ fn shown(both: &Both) -> serde_json::Value {
 }
 
 fn away(time: Duration) {
-    let mut control = Control::start(&json!({}));
-    let rollout = control.sdk().report_every(Duration::from_secs(1)).connect().unwrap();
-    assert!(rollout.wait_for_split(DEADLINE));
-    control.roll(&rollout);
+    let (mut control, other) = (Control::start(&json!({})), Control::start(&json!({})));
+    let [rollout, beside] = [&control, &other].map(|control| {
+        let rollout = control.sdk().report_every(Duration::from_secs(1)).connect().unwrap();
+        assert!(rollout.wait_for_split(DEADLINE));
+        control.roll(&rollout);
+        rollout
+    });
     let chosen = choices(&rollout);
-    let mut calls = 0;
-    let before = median(&rollout, &mut calls, |slices| slices < SLICES);
+    let mut costs = Costs::default();
+    let before = costs.median(&rollout, &beside, |slices| slices < SLICES);
     control.kill();
     let (process, began) = (Process::now(), Instant::now());
-    let meanwhile = median(&rollout, &mut calls, |_| {
+    let meanwhile = costs.median(&rollout, &beside, |_| {
         assert_eq!(choices(&rollout), chosen, "somebody was moved");
         began.elapsed() < time
     });
     let (seconds, grown) = (began.elapsed().as_secs_f64(), Process::now());
     control.restart();
     let back = Instant::now();
-    assert!(wait_until(DEADLINE, || control.counts().requests >= calls), "{}", control.counts().requests);
+    assert!(
+        wait_until(DEADLINE, || control.counts().requests >= costs.calls),
+        "{}",
+        control.counts().requests
+    );
     let told = back.elapsed().as_secs_f64();
-    let after = median(&rollout, &mut calls, |slices| slices < SLICES);
+    let after = costs.median(&rollout, &beside, |slices| slices < SLICES);
     rollout.shutdown(DEADLINE).unwrap();
+    // A report is answered before the server shows what was in it.
+    wait_until(DEADLINE, || control.counts().requests >= costs.calls);
     let counted = control.counts();
     println!(
         "{}",
-        json!({ "awaySeconds": seconds, "calls": calls, "counted": counted.requests, "timed": counted.duration.histogram.total(),
-            "nsACall": { "before": before, "away": meanwhile, "after": after, "ratio": meanwhile / before },
+        json!({ "awaySeconds": seconds, "calls": costs.calls, "counted": counted.requests,
+            "timed": counted.duration.histogram.total(), "before": before, "away": meanwhile, "after": after,
             "toldAfterSeconds": told, "threads": [process.threads, grown.threads],
             "residentKib": [process.resident_kib, grown.resident_kib] })
     );
-    assert_eq!((counted.requests, counted.duration.histogram.total()), (calls, calls));
+    assert_eq!((counted.requests, counted.duration.histogram.total()), (costs.calls, costs.calls));
 }
 
-/// Times slices of calls for as long as `more` says, with pauses; the median cost of a call, ns.
-fn median(rollout: &Rollout, calls: &mut u64, mut more: impl FnMut(usize) -> bool) -> f64 {
-    let mut costs = vec![];
-    while more(costs.len()) {
-        costs.push(cost(rollout, *calls));
-        *calls += SLICE;
-        std::thread::sleep(Duration::from_millis(100));
+/// Calls timed so far.
+#[derive(Default)]
+struct Costs {
+    calls: u64,
+}
+
+impl Costs {
+    /// Times slices for as long as `more` says, each beside one of a rollout whose server is there; medians of ns a call
+    /// and of the ratio, so that a slow moment of the machine is in both.
+    fn median(
+        &mut self,
+        rollout: &Rollout,
+        beside: &Rollout,
+        mut more: impl FnMut(usize) -> bool,
+    ) -> serde_json::Value {
+        let (mut costs, mut ratios) = (vec![], vec![]);
+        while more(costs.len()) {
+            let (own, other) = (cost(rollout, self.calls), cost(beside, self.calls));
+            self.calls += SLICE;
+            costs.push(own);
+            ratios.push(own / other);
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        [&mut costs, &mut ratios].into_iter().for_each(|values| values.sort_by(f64::total_cmp));
+        json!({ "nsACall": costs[costs.len() / 2], "ratioToConnected": ratios[ratios.len() / 2] })
     }
-    costs.sort_by(f64::total_cmp);
-    costs[costs.len() / 2]
 }
 
 fn choices(rollout: &Rollout) -> Vec<bool> {

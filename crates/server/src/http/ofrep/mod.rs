@@ -2,8 +2,9 @@
 //!
 //! `POST /ofrep/v1/evaluate/flags/{key}` gives one flag, `POST /ofrep/v1/evaluate/flags` all of them with an ETag over
 //! the answer, `GET /ofrep/v1/events` tells when to ask again, `POST /ofrep/v1/track` takes what users did. Who gets what
-//! is decided by the model alone, with the split as it is now; of who asked, only experiments remember a hash. Paths are taken with slashes too many or at the end, because
-//! clients send such. Answers have every field that any known client needs: see `forms`.
+//! is decided by the model alone, with the split as it is now; of who asked, only experiments remember a hash. Paths are taken
+//! with slashes too many or at the end, because clients send such. Answers have every field that any known client needs: see
+//! `forms`, and `fragments` for how they are put together.
 //!
 //! Source: open-feature/protocol, service/openapi.yaml and event-streams.yaml.
 
