@@ -25,10 +25,15 @@ struct Page {
     argument: &'static str,
 }
 
-const PAGES: [Page; 2] = [
+const PAGES: [Page; 3] = [
     Page { path: "docs/reference/config.md", cargo: &CONFIG, argument: "markdown" },
     Page { path: "docs/reference/config.schema.json", cargo: &CONFIG, argument: "schema" },
+    Page { path: "docs/reference/metrics.md", cargo: &METRICS, argument: "markdown" },
 ];
+
+/// The example that prints what `/metrics` has.
+const METRICS: [&str; 6] =
+    ["run", "--quiet", "--locked", "--package=fw-server", "--example=metrics_reference", "--"];
 
 /// The example that prints what the table of configuration keys says.
 const CONFIG: [&str; 6] =

@@ -22,6 +22,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
+use crate::http::metrics::{Family, PROXY_ACCEPTED, PROXY_CONNECTIONS};
 use crate::http::{self, App, FlagBoard, HttpSettings, ServedFlag};
 use crate::{BindError, check_bind};
 
@@ -308,24 +309,14 @@ fn proxy_settings(config: &ServiceConfig) -> ProxySettings {
 fn proxy_metrics(proxies: &[(ServiceKey, Arc<Proxy>)]) -> http::ExtraMetrics {
     let proxies = proxies.to_vec();
     Arc::new(move |out: &mut String| {
-        use std::fmt::Write;
-        if proxies.is_empty() {
-            return;
-        }
-        let _ = writeln!(
-            out,
-            "# HELP fw_proxy_connections Connections open now.\n# TYPE fw_proxy_connections gauge"
-        );
+        let (mut open, mut accepted) = (Family::new(PROXY_CONNECTIONS), Family::new(PROXY_ACCEPTED));
         for (key, proxy) in &proxies {
-            let _ = writeln!(out, "fw_proxy_connections{{service=\"{key}\"}} {}", proxy.stats().connections);
+            let (service, stats) = (key.to_string(), proxy.stats());
+            open.add(&[("service", &service)], stats.connections as f64);
+            accepted.add(&[("service", &service)], stats.accepted as f64);
         }
-        let _ = writeln!(
-            out,
-            "# HELP fw_proxy_accepted_total Connections accepted.\n# TYPE fw_proxy_accepted_total counter"
-        );
-        for (key, proxy) in &proxies {
-            let _ = writeln!(out, "fw_proxy_accepted_total{{service=\"{key}\"}} {}", proxy.stats().accepted);
-        }
+        open.write(out);
+        accepted.write(out);
     })
 }
 

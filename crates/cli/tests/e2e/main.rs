@@ -8,8 +8,10 @@
 mod fleet;
 mod heavy_clusters;
 mod heavy_crash;
+mod heavy_experiments;
 mod heavy_flags;
 mod heavy_keys;
+mod heavy_observability;
 mod heavy_rollback;
 mod heavy_shares;
 mod heavy_steer;

@@ -12,7 +12,7 @@ mod flags;
 mod gate;
 mod later;
 mod listen;
-mod metrics;
+pub(crate) mod metrics;
 pub(crate) mod ofrep;
 mod openapi;
 mod origin;
@@ -39,6 +39,7 @@ use fw_runtime::config::{EvaluationRate, TokenConfig};
 
 pub use flags::{FlagBoard, ServedFlag};
 pub use listen::{serve, serve_with};
+pub use metrics::reference_markdown as metrics_reference;
 pub use ofrep::OFREP_BODY_BYTES_MAX;
 
 /// Largest body of a control request, bytes.

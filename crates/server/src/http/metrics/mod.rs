@@ -1,9 +1,10 @@
-//! `GET /metrics`: Prometheus text format 0.0.4.
+//! `GET /metrics`: Prometheus text format 0.0.4. What there is, is in `names`.
 //!
-//! Counters of a rollout begin anew with the next one, as counters do when a process restarts; the
-//! label `run` is on the info metric only, so that a new run does not make new series of everything.
+//! The label `run` is on the info metric only, so that a new run does not make new series of everything.
 //!
 //! Source: prometheus.io/docs/instrumenting/exposition_formats.
+
+mod names;
 
 use std::fmt::Write;
 use std::sync::atomic::Ordering;
@@ -15,6 +16,8 @@ use fw_model::{ServiceKey, Variant};
 use fw_runtime::{RunView, ServiceView};
 
 use super::App;
+pub use names::reference_markdown;
+pub(crate) use names::{Metric, PROXY_ACCEPTED, PROXY_CONNECTIONS};
 
 pub(super) async fn metrics(State(app): State<App>) -> Response {
     let mut text = render(&app);
@@ -29,11 +32,7 @@ pub(super) async fn metrics(State(app): State<App>) -> Response {
 
 /// What was handed out of every flag; an answer without a value has the variant "".
 fn flags(app: &App) -> Family {
-    let mut evaluations = Family::new(
-        "fw_flag_evaluations_total",
-        "counter",
-        "Answers to questions for a flag, by variant; empty = no value, the code's default holds.",
-    );
+    let mut evaluations = Family::new(names::EVALUATIONS);
     for entry in app.board.entries() {
         let (flag, service) = (&entry.served.flag, entry.served.service.to_string());
         let names = flag.variants().into_iter().enumerate().map(|(place, (name, _))| (Some(place), name));
@@ -46,29 +45,29 @@ fn flags(app: &App) -> Family {
 }
 
 /// A metric with a line for each set of labels.
-struct Family {
-    name: &'static str,
-    kind: &'static str,
-    help: &'static str,
+pub(crate) struct Family {
+    metric: Metric,
     lines: String,
 }
 
 impl Family {
-    fn new(name: &'static str, kind: &'static str, help: &'static str) -> Family {
-        Family { name, kind, help, lines: String::new() }
+    pub(crate) fn new(metric: Metric) -> Family {
+        Family { metric, lines: String::new() }
     }
 
-    fn add(&mut self, labels: &[(&str, &str)], value: f64) {
+    /// Labels must be those that the metric names, in their order.
+    pub(crate) fn add(&mut self, labels: &[(&str, &str)], value: f64) {
+        debug_assert!(labels.iter().map(|(name, _)| *name).eq(self.metric.labels.iter().copied()));
         let labels: Vec<String> =
             labels.iter().map(|(name, text)| format!("{name}=\"{}\"", escape(text))).collect();
         let labels = if labels.is_empty() { String::new() } else { format!("{{{}}}", labels.join(",")) };
-        let _ = writeln!(self.lines, "{}{labels} {value}", self.name);
+        let _ = writeln!(self.lines, "{}{labels} {value}", self.metric.name);
     }
 
     /// Nothing for a metric without a line.
-    fn write(&self, out: &mut String) {
+    pub(crate) fn write(&self, out: &mut String) {
         if !self.lines.is_empty() {
-            let Family { name, kind, help, lines } = self;
+            let (Metric { name, kind, help, .. }, lines) = (self.metric, &self.lines);
             let _ = write!(out, "# HELP {name} {help}\n# TYPE {name} {kind}\n{lines}");
         }
     }
@@ -88,56 +87,34 @@ struct Services {
     running: Family,
     phase: Family,
     progress: Family,
+    waiting: Family,
     health: Family,
     risk: Family,
     requests: Family,
     errors: Family,
+    users: Family,
     phase_requests: Family,
     phase_errors: Family,
 }
 
 impl Services {
     fn new() -> Services {
-        let (gauge, counter) = ("gauge", "counter");
-        let family = Family::new;
         Services {
-            share: family(
-                "fw_canary_share_ratio",
-                gauge,
-                "Share of traffic that goes to the canary, 0 to 1.",
-            ),
-            epoch: family("fw_split_epoch", gauge, "Epoch of the split: grows with each change."),
-            planes: family("fw_data_planes", gauge, "Data planes that are known."),
-            info: family(
-                "fw_rollout_info",
-                gauge,
-                "The latest rollout of a service: always 1, what it is as labels.",
-            ),
-            running: family("fw_rollout_running", gauge, "Whether the latest rollout is under way, 1 or 0."),
-            phase: family("fw_rollout_phase", gauge, "Position of the phase from 0; -1 at stable."),
-            progress: family("fw_rollout_progress_ratio", gauge, "Progress through the plan, 0 to 1."),
-            health: family(
-                "fw_health_score",
-                gauge,
-                "Health of the canary in this phase, 0 to 100; absent without requests.",
-            ),
-            risk: family("fw_risk_score", gauge, "Risk now, 0 to 100."),
-            requests: family(
-                "fw_rollout_canary_requests_total",
-                counter,
-                "Requests of the canary with an outcome, over the latest rollout.",
-            ),
-            errors: family(
-                "fw_rollout_canary_errors_total",
-                counter,
-                "Errors of the canary, over the latest rollout.",
-            ),
-            phase_requests: family(
-                "fw_phase_requests",
-                gauge,
-                "Requests with an outcome in this phase, by variant.",
-            ),
-            phase_errors: family("fw_phase_errors", gauge, "Errors in this phase, by variant."),
+            share: Family::new(names::SHARE),
+            epoch: Family::new(names::EPOCH),
+            planes: Family::new(names::PLANES),
+            info: Family::new(names::INFO),
+            running: Family::new(names::RUNNING),
+            phase: Family::new(names::PHASE),
+            progress: Family::new(names::PROGRESS),
+            waiting: Family::new(names::WAITING),
+            health: Family::new(names::HEALTH),
+            risk: Family::new(names::RISK),
+            requests: Family::new(names::REQUESTS),
+            errors: Family::new(names::ERRORS),
+            users: Family::new(names::USERS),
+            phase_requests: Family::new(names::PHASE_REQUESTS),
+            phase_errors: Family::new(names::PHASE_ERRORS),
         }
     }
 
@@ -162,6 +139,12 @@ impl Services {
         self.running.add(&labels, f64::from(u8::from(state.is_running)));
         self.phase.add(&labels, state.current_phase.map_or(-1.0, |phase| phase as f64));
         self.progress.add(&labels, status.progress / 100.0);
+        let mut kinds: Vec<&str> = status.waiting_on.iter().map(|reason| reason.kind.as_str()).collect();
+        kinds.sort_unstable();
+        kinds.dedup();
+        for kind in kinds {
+            self.waiting.add(&[service, region, ("kind", kind)], 1.0);
+        }
         self.requests.add(&labels, state.total_requests as f64);
         self.errors.add(&labels, state.total_errors as f64);
         for (family, value) in [(&mut self.health, status.health), (&mut self.risk, status.risk)] {
@@ -175,23 +158,28 @@ impl Services {
                 Variant::Stable => &run.counts.stable,
             };
             let labels = [service, region, ("variant", variant.as_str())];
+            if let Some(users) = run.detail["users"][variant.as_str()].as_f64() {
+                self.users.add(&labels, users);
+            }
             self.phase_requests.add(&labels, counts.requests as f64);
             self.phase_errors.add(&labels, counts.errors as f64);
         }
     }
 
-    fn families(self) -> [Family; 13] {
+    fn families(self) -> [Family; 15] {
         [
             self.info,
             self.running,
             self.phase,
             self.progress,
+            self.waiting,
             self.share,
             self.epoch,
             self.health,
             self.risk,
             self.requests,
             self.errors,
+            self.users,
             self.phase_requests,
             self.phase_errors,
             self.planes,
@@ -200,16 +188,14 @@ impl Services {
 }
 
 fn render(app: &App) -> String {
-    let mut build = Family::new("fw_build_info", "gauge", "The version of this server: always 1.");
-    build.add(&[("version", env!("CARGO_PKG_VERSION"))], 1.0);
-    let mut events =
-        Family::new("fw_events_published_total", "counter", "Events published over the log's life.");
-    events.add(&[], *app.feed.newest().borrow() as f64);
     let counters = &app.feed.counters;
-    let mut open = Family::new("fw_streams_open", "gauge", "Event and split streams open now.");
+    let mut build = Family::new(names::BUILD);
+    build.add(&[("version", env!("CARGO_PKG_VERSION"))], 1.0);
+    let mut events = Family::new(names::EVENTS);
+    events.add(&[], *app.feed.newest().borrow() as f64);
+    let mut open = Family::new(names::STREAMS_OPEN);
     open.add(&[], counters.open.load(Ordering::Relaxed) as f64);
-    let mut cut =
-        Family::new("fw_streams_cut_total", "counter", "Streams broken off because the client did not read.");
+    let mut cut = Family::new(names::STREAMS_CUT);
     cut.add(&[], counters.cut.load(Ordering::Relaxed) as f64);
     let mut services = Services::new();
     for (key, service) in &app.handle.views().services {
@@ -226,13 +212,17 @@ mod tests {
 
     #[test]
     fn labels_are_escaped_and_empty_families_are_left_out() {
-        let mut family = Family::new("fw_x", "gauge", "Help.");
+        let metric = Metric { name: "fw_x", kind: "gauge", labels: &["a"], help: "Help." };
+        let mut family = Family::new(metric);
         let mut out = String::new();
         family.write(&mut out);
         assert_eq!(out, "");
         family.add(&[("a", "b\"c\\d\ne")], 1.5);
-        family.add(&[], 2.0);
+        family.add(&[("a", "")], 2.0);
         family.write(&mut out);
-        assert_eq!(out, "# HELP fw_x Help.\n# TYPE fw_x gauge\nfw_x{a=\"b\\\"c\\\\d\\ne\"} 1.5\nfw_x 2\n");
+        assert_eq!(
+            out,
+            "# HELP fw_x Help.\n# TYPE fw_x gauge\nfw_x{a=\"b\\\"c\\\\d\\ne\"} 1.5\nfw_x{a=\"\"} 2\n"
+        );
     }
 }
