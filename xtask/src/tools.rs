@@ -33,7 +33,8 @@ pub(crate) struct Debian {
     pub(crate) package: &'static str,
 }
 
-/// What tests start that cargo does not build: the clients in `tests/clients`, and Prometheus' tool for its formats. A Python without venv needs a pip.
+/// What tests start that cargo does not build: the clients in `tests/clients`, and Prometheus' tool for its formats.
+/// A Python without venv needs a pip.
 /// Their packages ask for Node 20, which Debian has from 13 on; one that is there already is not looked at.
 pub(crate) const TESTS: [Debian; 6] = [
     Debian { program: "node", package: "nodejs" },

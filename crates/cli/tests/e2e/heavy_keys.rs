@@ -89,7 +89,7 @@ async fn proxy_sdk_and_flags_agree_on_a_hundred_thousand_keys_at_every_share() {
         soon("the SDK has the split", || sdk.current_phase().percentage == share).await;
         world.confirmed().await;
         let proxy = by_proxy(&world).await;
-        let code: Vec<u8> = (0..KEYS as u64).map(|n| u8::from(sdk.should_serve_for(&key(n)))).collect();
+        let code: Vec<u8> = (0..KEYS as u64).map(|n| u8::from(sdk.should_serve_for(key(n)))).collect();
         let differing = (0..KEYS).find(|n| proxy[*n] != code[*n]);
         assert_eq!(differing.map(|n| key(n as u64)), None, "proxy and SDK differ at {share} %");
         let flag = by_flag(&world).await;

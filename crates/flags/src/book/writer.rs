@@ -15,13 +15,20 @@ const COMPLAIN_EVERY: Duration = Duration::from_secs(10);
 /// How often old ids are forgotten.
 const PRUNE_EVERY: Duration = Duration::from_secs(3600);
 
+/// A question for an experiment's numbers.
+struct Asked {
+    experiment: usize,
+    metrics: Vec<(String, bool)>,
+    reply: Reply<Tally>,
+}
+
 /// What one transaction takes.
 #[derive(Default)]
 struct Batch {
     seen: Vec<(usize, User, usize)>,
     told: Vec<Vec<Outcome>>,
     replies: Vec<Reply<Vec<Taken>>>,
-    asked: Vec<(usize, Vec<(String, bool)>, Reply<Tally>)>,
+    asked: Vec<Asked>,
 }
 
 /// Runs until it is told to stop, or everybody is gone.
@@ -41,7 +48,9 @@ pub(super) fn run(mut table: Table, receiver: &Receiver<Message>, noted: &Noted,
             tracing::error!(target: "fw_flags", %error, "the book of experiments can't be written; who asks is noted when they ask again");
         }
         waiting.fetch_sub(outcomes, Ordering::Relaxed);
-        asked.into_iter().for_each(|(experiment, metrics, reply)| reply(table.tally(experiment, &metrics)));
+        asked
+            .into_iter()
+            .for_each(|Asked { experiment, metrics, reply }| reply(table.tally(experiment, &metrics)));
         if pruned.elapsed() >= PRUNE_EVERY {
             pruned = Instant::now();
             if let Err(error) = table.prune() {
@@ -68,7 +77,7 @@ fn gather(receiver: &Receiver<Message>, batch: &mut Batch) -> bool {
             }
             Ok(Message::Tally { experiment, metrics, reply }) => {
                 // What was told before is in the numbers: the batch ends here.
-                batch.asked.push((experiment, metrics, reply));
+                batch.asked.push(Asked { experiment, metrics, reply });
                 return true;
             }
             Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => return false,
