@@ -53,6 +53,8 @@ codes! {
     UnknownRollout = "unknown_rollout", 404, "No such rollout";
     /// No such service, or it is not served here.
     UnknownService = "unknown_service", 404, "This server does not serve that service";
+    /// No such feature flag.
+    UnknownFlag = "unknown_flag", 404, "No such feature flag";
     /// The path exists, the method does not.
     MethodNotAllowed = "method_not_allowed", 405, "This path does not take that method";
     /// Not possible in the rollout's present state.

@@ -186,9 +186,6 @@ flags:
             fw.yaml:9:5: flags[0].exclusive: write either `stable` or `exclusive`, not both
                 9 |     exclusive: { group: page, from: 0, to: 10 }
                   |     ^
-            fw.yaml:9:5: flags[0].exclusive: write either `canary` or `exclusive`, not both
-                9 |     exclusive: { group: page, from: 0, to: 10 }
-                  |     ^
             fw.yaml:10:24: flags[0].rules[0].segment: "stuff" is no segment: staff, staff
                10 |     rules: [{ segment: stuff }, { if: plan, variant: blue }, { if: { "==": [1, 1], "!=": [] } }]
                   |                        ^

@@ -26,7 +26,7 @@ pub(in super::super) async fn list(State(app): State<App>) -> Response {
 /// One flag, with what its experiment shows.
 pub(in super::super) async fn one(State(app): State<App>, At(key): At<String>) -> Result<Response, Refused> {
     let entry = app.board.entry(&key).ok_or_else(|| {
-        Problem::new(Code::NotFound, format!("no flag {key:?}: flags are in the config, under `flags`"))
+        Problem::new(Code::UnknownFlag, format!("no flag {key:?}: flags are in the config, under `flags`"))
     })?;
     let mut flag = shown(entry);
     let tally = app.board.tally(entry).await.map_err(|e| ofrep::unwritten(&e))?;
