@@ -156,7 +156,8 @@ async function tracked({ page, answers }) {
     await provider.flush();
     return client.getStringDetails('button', '').variant;
   }, api);
-  assert.equal(answers.at(-1).status(), 202);
+  // The provider may ask again meanwhile.
+  assert.deepEqual(answers.filter((answer) => answer.url().endsWith('/track')).map((answer) => answer.status()), [202]);
   const after = await read();
   const place = after.variants.findIndex(({ name }) => name === variant);
   assert.equal(after.variants[place].users, before.variants[place].users + 1);

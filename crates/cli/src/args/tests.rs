@@ -134,41 +134,42 @@ fn help_of_everything() {
     help(
         "--help",
         expect![[r#"
-        Progressive delivery: a canary takes over step by step while evidence says it may, and goes back by
-        itself when not
+            Progressive delivery: a canary takes over step by step while evidence says it may, and goes back by
+            itself when not
 
-        Usage: fw [OPTIONS] <COMMAND>
+            Usage: fw [OPTIONS] <COMMAND>
 
-        Commands:
-          demo         Show a real rollout on this machine: two versions of a demo service, real load,
-                       proxy, engine, API
-          serve        Run the server: the engine, the API, and the proxy where the config asks for one
-          rollout      Start and steer rollouts
-          config       Check, describe and show configs
-          plan         See what a plan can find, before anybody is exposed to it
-          token        Make tokens for the API
-          proxy        Run a proxy alone, told by a server elsewhere
-          completions  Print completions for a shell
-          help         Print this message or the help of the given subcommand(s)
+            Commands:
+              demo         Show a real rollout on this machine: two versions of a demo service, real load,
+                           proxy, engine, API
+              serve        Run the server: the engine, the API, and the proxy where the config asks for one
+              rollout      Start and steer rollouts
+              config       Check, describe and show configs
+              flags        See feature flags, and what experiments show
+              plan         See what a plan can find, before anybody is exposed to it
+              token        Make tokens for the API
+              proxy        Run a proxy alone, told by a server elsewhere
+              completions  Print completions for a shell
+              help         Print this message or the help of the given subcommand(s)
 
-        Options:
-              --output <FORMAT>  How data is printed on stdout: text or json [default: text]
-              --server <URL>     The server to talk to [default: http://127.0.0.1:3002]; a token for it
-                                 comes from $FW_TOKEN [env: FW_SERVER]
-          -h, --help             Print help
-          -V, --version          Print version
+            Options:
+                  --output <FORMAT>  How data is printed on stdout: text or json [default: text]
+                  --server <URL>     The server to talk to [default: http://127.0.0.1:3002]; a token for it
+                                     comes from $FW_TOKEN [env: FW_SERVER]
+              -h, --help             Print help
+              -V, --version          Print version
 
-        Examples:
-          fw demo --fast                              watch a whole rollout in seconds
-          fw config validate                          check factory-wager.yaml
-          fw serve                                    proxy and API for factory-wager.yaml
-          fw rollout start --env production --wait    begin, and wait for the end
-          fw rollout status                           where it stands, and why
-          fw rollout rollback --reason 'bad logs'     back to the phase before, now
+            Examples:
+              fw demo --fast                              watch a whole rollout in seconds
+              fw config validate                          check factory-wager.yaml
+              fw serve                                    proxy and API for factory-wager.yaml
+              fw rollout start --env production --wait    begin, and wait for the end
+              fw rollout status                           where it stands, and why
+              fw rollout rollback --reason 'bad logs'     back to the phase before, now
 
-        Exit codes: 0 done, 1 what was asked for failed, 2 bad usage or config, 3 the server cannot be
-        reached.
-    "#]],
+            Exit codes: 0 done, 1 what was asked for failed, 2 bad usage or config, 3 the server cannot be
+            reached.
+        "#]],
     );
 }
 
