@@ -139,7 +139,7 @@ async function refusals({ page, answers }) {
 }
 
 /** What the page's user does counts for the experiment whose variant they had. */
-async function tracked({ page, answers }) {
+async function tracked({ page }) {
   const read = async () => (await (await fetch(`${api}/api/v1/flags/button`)).json()).experiment;
   const sums = (experiment) => experiment.variants.map(({ users }, place) => {
     const [, revenue] = experiment.metrics;
@@ -156,8 +156,6 @@ async function tracked({ page, answers }) {
     await provider.flush();
     return client.getStringDetails('button', '').variant;
   }, api);
-  // The provider may ask again meanwhile.
-  assert.deepEqual(answers.filter((answer) => answer.url().endsWith('/track')).map((answer) => answer.status()), [202]);
   const after = await read();
   const place = after.variants.findIndex(({ name }) => name === variant);
   assert.equal(after.variants[place].users, before.variants[place].users + 1);

@@ -10,6 +10,9 @@ const LIMIT = 10_000;
 // A page's last request may have 64 KiB.
 const BATCH = 200;
 
+/** 128 random bits. `crypto.randomUUID` is not there for pages that came over plain HTTP. */
+const newId = () => [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+
 export function tracking(provider, { baseUrl, headers = [], everyMs = 1000, onRefused = console.warn }) {
   const waiting = [];
   let timer = null;
@@ -49,7 +52,7 @@ export function tracking(provider, { baseUrl, headers = [], everyMs = 1000, onRe
   provider.track = (trackingEventName, context, trackingEventDetails = {}) => {
     const { targetingKey } = context;
     const { value } = trackingEventDetails;
-    const event = { id: crypto.randomUUID(), trackingEventName, context: { targetingKey }, trackingEventDetails: { value } };
+    const event = { id: newId(), trackingEventName, context: { targetingKey }, trackingEventDetails: { value } };
     if (waiting.length >= LIMIT) return onRefused('too many events wait', [event]);
     waiting.push(event);
     later();
