@@ -78,11 +78,13 @@ pub(crate) fn run() -> Result<ExitCode> {
     let mut board = Board::default();
     let mut summary = None;
     static_steps(&mut board);
-    board.step("build", &[], || sh::run(cargo().args(["build", "--workspace", "--all-targets", "--locked"])));
+    board.step("build", &[], || {
+        sh::run(sh::cargo().args(["build", "--workspace", "--all-targets", "--locked"]))
+    });
     board.step("reference pages", &["build"], || passed(generate::run(true)?));
     board.step("doc tests", &["build"], tests::doc_tests);
     board.step("docs", &["build"], || {
-        let mut doc = cargo();
+        let mut doc = sh::cargo();
         sh::run(doc.args(["doc", "--workspace", "--no-deps", "--locked"]).env("RUSTDOCFLAGS", "-D warnings"))
     });
     board.step("tests", &["tools", "build"], || {
@@ -103,24 +105,15 @@ fn static_steps(board: &mut Board) {
         tools::need_cargo_tool(tools::NEXTEST)?;
         tools::need_debian(&tools::TESTS)
     });
-    board.step("format", &[], || sh::run(cargo().args(["fmt", "--all", "--check"])));
+    board.step("format", &[], || sh::run(sh::cargo().args(["fmt", "--all", "--check"])));
     board.step("tidy", &[], || passed(tidy::run()?));
     board.step("deny", &["tools"], || {
-        sh::run(cargo().args(["deny", "--locked", "check", "bans", "licenses", "sources"]))
+        sh::run(sh::cargo().args(["deny", "--locked", "check", "bans", "licenses", "sources"]))
     });
     board.step("clippy", &[], || {
         let clippy = ["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"];
-        sh::run(cargo().args(clippy))
+        sh::run(sh::cargo().args(clippy))
     });
-}
-
-/// cargo, without the files for incremental builds where nothing is built twice.
-fn cargo() -> std::process::Command {
-    let mut command = sh::cargo();
-    if sh::is_ci() {
-        command.env("CARGO_INCREMENTAL", "0");
-    }
-    command
 }
 
 fn passed(code: ExitCode) -> Result<()> {

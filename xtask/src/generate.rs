@@ -32,12 +32,11 @@ const PAGES: [Page; 3] = [
 ];
 
 /// The example that prints what `/metrics` has.
-const METRICS: [&str; 6] =
-    ["run", "--quiet", "--locked", "--package=fw-server", "--example=metrics_reference", "--"];
+const METRICS: [&str; 5] = ["run", "--quiet", "--locked", "--example=metrics_reference", "--"];
 
-/// The example that prints what the table of configuration keys says.
-const CONFIG: [&str; 6] =
-    ["run", "--quiet", "--locked", "--package=fw-runtime", "--example=config_reference", "--"];
+/// The example that prints what the table of configuration keys says. No package is named here and below: then crates
+/// are built with the features that the whole workspace asks for, which are built already.
+const CONFIG: [&str; 5] = ["run", "--quiet", "--locked", "--example=config_reference", "--"];
 
 /// Writes every page, or compares every page.
 pub(crate) fn run(check: bool) -> Result<ExitCode> {

@@ -42,6 +42,10 @@ pub(crate) fn cargo() -> Command {
     for name in names.filter(|name| ["CARGO_PKG_", "CARGO_MANIFEST_"].iter().any(|p| name.starts_with(p))) {
         command.env_remove(name);
     }
+    if is_ci() {
+        // Nothing is built twice there. Every cargo of a run must say the same, or the next builds the workspace anew.
+        command.env("CARGO_INCREMENTAL", "0");
+    }
     command.current_dir(root());
     command
 }
