@@ -129,7 +129,7 @@ impl Table {
                 statement.query_map([row], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)))?;
             for count in counts {
                 let (variant, count) = count?;
-                if let Some(users) = usize::try_from(variant).ok().and_then(|place| users.get_mut(place)) {
+                if let Some(users) = of(&mut users, variant) {
                     *users = count.unsigned_abs();
                 }
             }
@@ -153,12 +153,17 @@ impl Table {
         })?;
         for one in rows {
             let (variant, users, sum, sum_squares) = one?;
-            if let Some(place) = usize::try_from(variant).ok().and_then(|place| sums.get_mut(place)) {
-                *place = Sums { users: users.unsigned_abs(), sum, sum_squares };
+            if let Some(own) = of(&mut sums, variant) {
+                *own = Sums { users: users.unsigned_abs(), sum, sum_squares };
             }
         }
         Ok(sums)
     }
+}
+
+/// A variant's own; none for one that the experiment does not have.
+fn of<T>(all: &mut [T], variant: i64) -> Option<&mut T> {
+    usize::try_from(variant).ok().and_then(|place| all.get_mut(place))
 }
 
 fn disk(place: &Path, error: &rusqlite::Error) -> BookError {

@@ -28,7 +28,8 @@ struct Batch {
     seen: Vec<(usize, User, usize)>,
     told: Vec<Vec<Outcome>>,
     replies: Vec<Reply<Vec<Taken>>>,
-    asked: Vec<Asked>,
+    /// It ends the batch: what was told before is in its numbers.
+    asked: Option<Asked>,
 }
 
 /// Runs until it is told to stop, or everybody is gone.
@@ -39,7 +40,7 @@ pub(super) fn run(mut table: Table, receiver: &Receiver<Message>, noted: &Noted,
     while going_on {
         let mut batch = Batch::default();
         going_on = gather(receiver, &mut batch);
-        let asked = std::mem::take(&mut batch.asked);
+        let asked = batch.asked.take();
         let outcomes: usize = batch.told.iter().map(Vec::len).sum();
         if let Err(error) = write(&mut table, batch, noted)
             && complained.is_none_or(|at| at.elapsed() >= COMPLAIN_EVERY)
@@ -48,9 +49,9 @@ pub(super) fn run(mut table: Table, receiver: &Receiver<Message>, noted: &Noted,
             tracing::error!(target: "fw_flags", %error, "the book of experiments can't be written; who asks is noted when they ask again");
         }
         waiting.fetch_sub(outcomes, Ordering::Relaxed);
-        asked
-            .into_iter()
-            .for_each(|Asked { experiment, metrics, reply }| reply(table.tally(experiment, &metrics)));
+        if let Some(Asked { experiment, metrics, reply }) = asked {
+            reply(table.tally(experiment, &metrics));
+        }
         if pruned.elapsed() >= PRUNE_EVERY {
             pruned = Instant::now();
             if let Err(error) = table.prune() {
@@ -76,8 +77,7 @@ fn gather(receiver: &Receiver<Message>, batch: &mut Batch) -> bool {
                 batch.replies.push(reply);
             }
             Ok(Message::Tally { experiment, metrics, reply }) => {
-                // What was told before is in the numbers: the batch ends here.
-                batch.asked.push(Asked { experiment, metrics, reply });
+                batch.asked = Some(Asked { experiment, metrics, reply });
                 return true;
             }
             Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => return false,

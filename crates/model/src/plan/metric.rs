@@ -88,6 +88,24 @@ impl MetricSpec {
             && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'))
     }
 
+    /// A single value as it counts, in the metric's unit: a larger one than an amount's cap is the cap.
+    ///
+    /// # Errors
+    /// A text with the name: a proportion is 0 to 1, an amount 0 or more.
+    pub fn fitted(&self, value: f64) -> Result<f64, String> {
+        let name = &self.name;
+        match self.kind {
+            MetricKind::Proportion if !(0.0..=1.0).contains(&value) => {
+                Err(format!("{name} is a proportion: 0 to 1, not {value}"))
+            }
+            MetricKind::Amount { .. } if value < 0.0 => {
+                Err(format!("{name} is an amount: 0 or more, not {value}"))
+            }
+            MetricKind::Proportion => Ok(value),
+            MetricKind::Amount { cap } => Ok(value.min(cap)),
+        }
+    }
+
     /// Largest value: 1 for a proportion.
     pub fn cap(&self) -> f64 {
         match self.kind {

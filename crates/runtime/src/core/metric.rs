@@ -107,13 +107,9 @@ fn fitted(spec: &MetricSpec, measured: Measured) -> Result<Measured, Refusal> {
     let refuse = |field: &str, text: String| Err(Refusal::Invalid(format!("{field}: {text}")));
     let name = &spec.name;
     match (spec.kind, measured) {
-        (MetricKind::Proportion, Measured::Value(value)) if !(0.0..=1.0).contains(&value) => {
-            refuse("value", format!("{name} is a proportion: 0 to 1, not {value}"))
+        (_, Measured::Value(value)) => {
+            spec.fitted(value).map(Measured::Value).or_else(|text| refuse("value", text))
         }
-        (MetricKind::Amount { .. }, Measured::Value(value)) if value < 0.0 => {
-            refuse("value", format!("{name} is an amount: 0 or more, not {value}"))
-        }
-        (MetricKind::Amount { cap }, Measured::Value(value)) => Ok(Measured::Value(value.min(cap))),
         (MetricKind::Proportion, Measured::Sums { sums, .. }) if !are_of_a_proportion(&sums) => refuse(
             "sum",
             format!("{name} is a proportion: `sum` is 0 to `count`, and `sumSquares` 0 to `sum`"),

@@ -341,10 +341,10 @@ fn check_segments(rules: &mut Rules<'_>, segments: &[(String, Value)]) {
                 format!("{name:?} is the name of another segment too"),
             );
         }
-        if let Err(error) = Condition::compile(condition).map(|_| ()).or_else(|error| {
-            // A condition that is missing was reported.
-            if condition.is_null() { Ok(()) } else { Err(error) }
-        }) {
+        // A condition that is missing was reported.
+        if !condition.is_null()
+            && let Err(error) = Condition::compile(condition)
+        {
             rules.fault(&format!("segments[{i}].if"), error.to_string());
         }
     }

@@ -13,9 +13,9 @@ use futures_util::{StreamExt, stream};
 use fw_api::wire::MetricReport;
 use fw_api::{Code, Problem};
 use fw_flags::book::{BookError, Outcome, Taken, User};
-use fw_model::plan::{MetricKind, MetricSpec};
-use fw_model::split::variant_of_key;
-use fw_model::{Variant, Weight};
+use fw_model::Weight;
+use fw_model::plan::MetricSpec;
+use fw_model::split::{trim_key, variant_of_key};
 use fw_runtime::Idempotency;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -24,7 +24,7 @@ use sha2::{Digest, Sha256};
 use super::super::body::{self, Bounds};
 use super::super::{App, answer};
 use super::forms::{Failure, failed};
-use super::refused;
+use super::{refused, split};
 use crate::auth::hex;
 
 /// Largest body, bytes.
@@ -163,35 +163,15 @@ fn prepare(app: &App, event: &Event, unknown: &mut BTreeSet<String>) -> (Fate, O
     if event.id.as_ref().is_some_and(|id| id.is_empty() || id.len() > ID_BYTES_MAX) {
         return refuse(format!("id: must be 1 to {ID_BYTES_MAX} bytes"));
     }
-    let specs = experiments.iter().map(|(_, spec)| *spec);
-    let all = specs.chain(app.board.services_with(name).map(|(_, spec)| spec));
-    if let Some(text) = all.filter_map(|spec| unfit(spec, value)).next() {
-        return refuse(text);
-    }
-    let to = experiments.iter().map(|(place, spec)| (*place, capped(spec, value))).collect();
+    let fitted = |spec: &MetricSpec| spec.fitted(value).map_err(|text| format!("value: {text}"));
+    let of_services = app.board.services_with(name).try_for_each(|(_, spec)| fitted(spec).map(drop));
+    let to = experiments.iter().map(|(place, spec)| Ok((*place, fitted(spec)?))).collect();
+    let to = match of_services.and(to) {
+        Ok(to) => to,
+        Err(text) => return refuse(text),
+    };
     let outcome = Outcome { id: event.id.clone(), user, metric: name.to_owned(), to };
     (Fate { counted: 0, refused: None }, (!experiments.is_empty()).then_some(outcome))
-}
-
-/// Why a metric can't take a value.
-fn unfit(spec: &MetricSpec, value: f64) -> Option<String> {
-    let name = &spec.name;
-    match spec.kind {
-        MetricKind::Proportion if !(0.0..=1.0).contains(&value) => {
-            Some(format!("value: {name} is a proportion: 0 to 1, not {value}"))
-        }
-        MetricKind::Amount { .. } if value < 0.0 => {
-            Some(format!("value: {name} is an amount: 0 or more, not {value}"))
-        }
-        MetricKind::Proportion | MetricKind::Amount { .. } => None,
-    }
-}
-
-fn capped(spec: &MetricSpec, value: f64) -> f64 {
-    match spec.kind {
-        MetricKind::Amount { cap } => value.min(cap),
-        MetricKind::Proportion => value,
-    }
 }
 
 /// Counts an event for the rollouts under way that have a metric of its name; of how many.
@@ -200,15 +180,12 @@ async fn by_rollouts(app: &App, event: &Event) -> Result<usize, Problem> {
     let Some(key) = key_of(event) else { return Ok(0) };
     let mut counted = 0;
     for (service, _) in app.board.services_with(name) {
-        let split = app.handle.split(service).map_err(|refusal| Problem::from(&refusal))?.borrow().clone();
+        let split = split(app, service)?;
         // Where everybody has the same version there is nothing to compare.
         if split.rollout.is_none() || split.canary == Weight::ZERO {
             continue;
         }
-        let variant = match split.canary {
-            Weight::FULL => Variant::Canary,
-            share => variant_of_key(&split.salt, key.as_bytes(), share),
-        };
+        let variant = variant_of_key(&split.salt, trim_key(key.as_bytes()), split.canary);
         let report = MetricReport {
             name: name.to_owned(),
             variant,
