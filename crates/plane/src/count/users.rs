@@ -3,7 +3,6 @@
 //! A user who was here before costs a load; only a longer run of zeros than any before is written. What a sketch is and
 //! how it is read is the model's.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use fw_api::wire::CellWire;
@@ -37,8 +36,8 @@ impl SeenUsers {
     }
 
     /// Puts each variant's sketch into its newest cell: the server joins the sketches of a rollout, so once is enough.
-    pub fn add_to(self: &Arc<Self>, cells: &mut [CellWire]) {
-        for variant in [Variant::Stable, Variant::Canary] {
+    pub fn add_to(&self, cells: &mut [CellWire]) {
+        for variant in Variant::ALL {
             let users = self.read(variant);
             let newest =
                 cells.iter_mut().filter(|cell| cell.variant == variant).max_by_key(|cell| cell.epoch);
@@ -58,7 +57,7 @@ mod tests {
 
     #[test]
     fn threads_fill_one_sketch_and_it_travels_in_the_newest_cell() {
-        let seen = Arc::new(SeenUsers::default());
+        let seen = SeenUsers::default();
         std::thread::scope(|scope| {
             for thread in 0..4_u32 {
                 let seen = &seen;
