@@ -14,7 +14,9 @@ mod time;
 mod units;
 mod users;
 
-pub use histogram::{HISTOGRAM_SCALE, Histogram, INDEX_MAX, INDEX_MIN, bucket_of_nanos, bucket_upper_ms};
+pub use histogram::{
+    HISTOGRAM_SCALE, Histogram, INDEX_MAX, INDEX_MIN, bucket_of_nanos, bucket_upper_ms, nanos_to_f64,
+};
 pub use ids::{IdError, LogId, NAME_BYTES_MAX, Region, RunId, ServiceKey, ServiceName, SourceId};
 pub use observation::{Apdex, Batches, CellKey, Counts, DurationStats, MetricSums};
 pub use plan::{Phase, Plan};

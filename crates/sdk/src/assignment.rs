@@ -12,7 +12,7 @@ use fw_plane::count;
 
 use crate::core::Core;
 use crate::in_flight::Place;
-use crate::local;
+use crate::local::{self, Local};
 use crate::metrics::MetricRefused;
 
 /// What became of a request.
@@ -71,7 +71,7 @@ impl<'a> Assignment<'a> {
             place: None,
             open: true,
         };
-        local::with(core, |local| {
+        local::with(core, |local: &mut Local| {
             let view = &local.view;
             (made.log, made.epoch, made.share) = (view.log, view.epoch, view.canary);
             let (variant, unit) = match key {
@@ -161,7 +161,7 @@ impl<'a> Assignment<'a> {
     /// [`MetricRefused`] says what is wrong with the name or the value.
     pub fn record_custom_metric(&self, name: &str, value: f64) -> Result<(), MetricRefused> {
         let (core, at) = (self.core(), (self.log, self.epoch, self.variant));
-        local::with(core, |local| local.add_metric(core, at, name, value))
+        local::with(core, |local: &mut Local| local.add_metric(core, at, name, value))
     }
 
     #[inline]
@@ -176,7 +176,7 @@ impl<'a> Assignment<'a> {
     fn end(&mut self, count: impl Fn(&count::Slot, u64)) {
         self.open = false;
         let (core, at) = (self.core(), (self.log, self.epoch, self.variant));
-        local::with(core, |local| {
+        local::with(core, |local: &mut Local| {
             let apdex_nanos = local.view.apdex_nanos;
             local.slot_of(core, at, |slot| count(slot, apdex_nanos));
         });
@@ -197,5 +197,9 @@ impl Drop for Assignment<'_> {
 /// Whole nanoseconds; 584 years are the most.
 #[inline]
 pub(crate) fn nanos(elapsed: Duration) -> u64 {
-    elapsed.as_secs().saturating_mul(1_000_000_000).saturating_add(u64::from(elapsed.subsec_nanos()))
+    // 584 years fit; one comparison is cheaper than an addition and a multiplication that saturate.
+    match elapsed.as_secs() {
+        secs @ 0..18_446_744_073 => secs * 1_000_000_000 + u64::from(elapsed.subsec_nanos()),
+        _ => u64::MAX,
+    }
 }

@@ -150,25 +150,53 @@ impl Local {
     }
 }
 
-/// Calls `f` once with this thread's part of the rollout, under the view in force.
+/// Something to do with a thread's part of a rollout: a closure, or a type of its own whose method is told to be compiled
+/// into its caller; on the shortest paths a call would cost as much as the work.
+pub(crate) trait Job {
+    type Output;
+    fn run(&mut self, core: &Core, local: &mut Local) -> Self::Output;
+}
+
+impl<R, F: FnMut(&mut Local) -> R> Job for F {
+    type Output = R;
+
+    #[inline]
+    fn run(&mut self, _core: &Core, local: &mut Local) -> R {
+        self(local)
+    }
+}
+
+/// Does a job once with this thread's part of the rollout, under the view in force.
 #[inline(always)]
-pub(crate) fn with<R>(core: &Arc<Core>, mut f: impl FnMut(&mut Local) -> R) -> R {
+pub(crate) fn with<J: Job>(core: &Arc<Core>, mut job: J) -> J::Output {
     let done = LOCALS.try_with(|locals| {
         // Taken already only where a log subscriber calls back from inside.
         let mut locals = locals.try_borrow_mut().ok()?;
-        let place = match locals.iter().position(|local| local.id == core.id) {
-            Some(place) => place,
-            None => add(&mut locals, core),
-        };
+        let is_first = locals.first().is_some_and(|local| local.id == core.id);
+        let place = if is_first { 0 } else { find(&mut locals, core) };
         let local = &mut locals[place];
         if !core.is_current(local.view.serial) {
             local.refresh(core);
         }
-        Some(f(local))
+        Some(job.run(core, local))
     });
     match done {
         Ok(Some(result)) => result,
-        Ok(None) | Err(_) => f(&mut Local::new(core)),
+        Ok(None) | Err(_) => apart(core, job),
+    }
+}
+
+/// A job with a part of its own, for the few places that have none.
+#[cold]
+#[inline(never)]
+fn apart<J: Job>(core: &Arc<Core>, mut job: J) -> J::Output {
+    job.run(core, &mut Local::new(core))
+}
+
+fn find(locals: &mut Vec<Local>, core: &Arc<Core>) -> usize {
+    match locals.iter().position(|local| local.id == core.id) {
+        Some(place) => place,
+        None => add(locals, core),
     }
 }
 

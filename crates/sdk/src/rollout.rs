@@ -13,9 +13,10 @@ use fw_plane::count::Outcome;
 
 use crate::assignment::{Assignment, nanos};
 use crate::core::Core;
+use crate::local::{self, Job, Local};
 use crate::metrics::MetricRefused;
 use crate::remote::Background;
-use crate::{Builder, ConnectError, local};
+use crate::{Builder, ConnectError};
 
 /// A rollout of one service, as this process takes part in it.
 ///
@@ -75,7 +76,7 @@ impl Rollout {
     #[inline]
     pub fn should_serve_for(&self, key: impl AsRef<[u8]>) -> bool {
         match present(key.as_ref()) {
-            Some(key) => local::with(&self.core, |local| local.view.variant_of(key)) == Variant::Canary,
+            Some(key) => local::with(&self.core, VariantOf(key)) == Variant::Canary,
             None => self.should_serve(),
         }
     }
@@ -95,14 +96,9 @@ impl Rollout {
     /// Counts a request that the new version served: whether it succeeded, and how long it took.
     #[inline]
     pub fn record_request(&self, ok: bool, elapsed: Duration) {
-        let (core, nanos) = (&self.core, nanos(elapsed));
-        local::with(core, |local| {
-            let apdex_nanos = local.view.apdex_nanos;
-            let outcome = Outcome { error: !ok, nanos: Some(nanos), apdex_nanos, ..Outcome::default() };
-            local.slot(core, Variant::Canary).record(outcome);
-        });
+        local::with(&self.core, CanaryRequest { ok, nanos: nanos(elapsed) });
         if !ok {
-            core.error_seen();
+            self.core.error_seen();
         }
     }
 
@@ -113,7 +109,7 @@ impl Rollout {
     /// [`MetricRefused`] says what is wrong with the name or the value.
     pub fn record_custom_metric(&self, name: &str, value: f64) -> Result<(), MetricRefused> {
         let core = &self.core;
-        local::with(core, |local| {
+        local::with(core, |local: &mut Local| {
             let at = (local.view.log, local.view.epoch, Variant::Canary);
             local.add_metric(core, at, name, value)
         })
@@ -150,7 +146,36 @@ impl Rollout {
     /// What the split says of requests.
     #[cfg(feature = "tower")]
     pub(crate) fn view(&self) -> Arc<crate::view::View> {
-        local::with(&self.core, |local| Arc::clone(&local.view))
+        local::with(&self.core, |local: &mut Local| Arc::clone(&local.view))
+    }
+}
+
+/// Asks for the variant of a key.
+struct VariantOf<'a>(&'a [u8]);
+
+impl Job for VariantOf<'_> {
+    type Output = Variant;
+
+    #[inline(always)]
+    fn run(&mut self, _core: &Core, local: &mut Local) -> Variant {
+        local.view.variant_of(self.0)
+    }
+}
+
+/// A request that the new version served.
+struct CanaryRequest {
+    ok: bool,
+    nanos: u64,
+}
+
+impl Job for CanaryRequest {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(&mut self, core: &Core, local: &mut Local) {
+        let apdex_nanos = local.view.apdex_nanos;
+        let outcome = Outcome { error: !self.ok, nanos: Some(self.nanos), apdex_nanos, ..Outcome::default() };
+        local.slot(core, Variant::Canary).record(outcome);
     }
 }
 

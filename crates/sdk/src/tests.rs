@@ -9,9 +9,10 @@ use fw_plane::{Applied, DataPlane};
 use fw_runtime::{Handle, ServiceDef, StartRequest, SystemClock};
 use fw_store::MemoryLog;
 
+use crate::MetricRefused;
 use crate::assignment::{Assignment, Outcome};
 use crate::core::Core;
-use crate::{MetricRefused, local};
+use crate::local::{self, Local};
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -221,7 +222,7 @@ fn closed_epochs_leave_the_report_when_threads_have_let_go() {
 fn metrics_are_summed_over_threads_and_refused_where_they_make_no_sense() {
     let core = core(100_000);
     let add = |name: &str, value: f64| {
-        local::with(&core, |local| {
+        local::with(&core, |local: &mut Local| {
             let at = (local.view.log, local.view.epoch, Variant::Canary);
             local.add_metric(&core, at, name, value)
         })

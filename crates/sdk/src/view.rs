@@ -94,9 +94,9 @@ impl View {
         self.canary == self.of_epoch
     }
 
-    /// The variant of a key, by the one rule of `fw_model::split`.
-    #[inline]
-    pub(crate) fn variant_of(&self, key: &[u8]) -> Variant {
-        self.salted.variant_of(key, self.canary)
+    /// The variant of a key without white space around it, by the one rule of `fw_model::split`.
+    #[inline(always)]
+    pub(crate) fn variant_of(&self, trimmed: &[u8]) -> Variant {
+        self.salted.variant_of_trimmed(trimmed, self.canary)
     }
 }
