@@ -45,7 +45,8 @@ pub fn bucket_of_nanos(nanos: u64) -> i32 {
     (exponent * 16 - 319 + steps).clamp(INDEX_MIN, INDEX_MAX)
 }
 
-/// Nanoseconds as a number, 2^63 and more (292 years) as 2^63. Signed integers become floats by one instruction, unsigned ones by five.
+/// Nanoseconds as a number, 2^63 and more (292 years) as 2^63. Signed integers become floats by one instruction,
+/// unsigned ones by five.
 #[inline]
 pub fn nanos_to_f64(nanos: u64) -> f64 {
     nanos.min(i64::MAX as u64) as i64 as f64
