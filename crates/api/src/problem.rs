@@ -57,6 +57,8 @@ codes! {
     UnknownFlag = "unknown_flag", 404, "No such feature flag";
     /// The path exists, the method does not.
     MethodNotAllowed = "method_not_allowed", 405, "This path does not take that method";
+    /// It was there once, and is no longer kept.
+    Gone = "no_longer_kept", 410, "No longer kept";
     /// Not possible in the rollout's present state.
     IllegalTransition = "illegal_transition", 409, "Not possible in the present state";
     /// A rollout of that service and region is under way.

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use fw_api::wire::MetricReport;
 use fw_api::{Report, ReportAnswer, Status};
 use fw_engine::rollout::Tally;
-use fw_model::{Epoch, RunId, ServiceKey, Split, Timestamp};
-use fw_store::{IdempotencyRow, Published, RolloutFilter, RolloutLog};
+use fw_model::{Epoch, RunId, ServiceKey, Split, Timestamp, Variant};
+use fw_store::{IdempotencyRow, Published, RolloutFilter, RolloutLog, RolloutRow};
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -36,6 +36,17 @@ pub struct Handle {
 pub struct Views {
     /// By service and region.
     pub services: BTreeMap<ServiceKey, ServiceView>,
+}
+
+/// An engine event of a run, as the log has it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunEvent {
+    /// Its place in the run, from 1.
+    pub seq: u64,
+    /// When it was applied.
+    pub at: Timestamp,
+    /// What happened.
+    pub event: fw_engine::Event,
 }
 
 /// A service as last committed.
@@ -259,15 +270,64 @@ impl Handle {
     /// # Errors
     /// [`Refusal::UnknownRollout`]; [`Refusal::Store`] when the log can't be read.
     pub async fn history(&self, name: &str, after: u64, limit: usize) -> Result<Vec<Published>, Refusal> {
-        let run = match self.latest(Some(name), None) {
-            Ok(Some(view)) => view.run.clone(),
-            Ok(None) => return Err(Refusal::UnknownRollout(name.to_owned())),
-            Err(refusal) => name.parse::<RunId>().map_err(|_| refusal)?,
-        };
+        let run = self.run_of(name).await?;
         let limit = limit.min(PAGE_MAX);
-        self.read(move |log| published_of(log, &run, after, limit))
-            .await?
-            .ok_or_else(|| Refusal::UnknownRollout(name.to_owned()))
+        self.read(move |log| published_of(log, &run, after, limit)).await
+    }
+
+    /// The run that a name means: a service's latest, or an older one by `service.NUMBER`.
+    ///
+    /// # Errors
+    /// [`Refusal::UnknownRollout`]; [`Refusal::Store`] when the log can't be read.
+    pub async fn run_of(&self, name: &str) -> Result<RunId, Refusal> {
+        let unknown = || Refusal::UnknownRollout(name.to_owned());
+        match self.latest(Some(name), None) {
+            Ok(Some(view)) => Ok(view.run.clone()),
+            Ok(None) => Err(unknown()),
+            Err(refusal) => {
+                let run: RunId = name.parse().map_err(|_| refusal)?;
+                let asked = run.clone();
+                let known = self.read(move |log| log.rollout(&asked).map_err(|e| e.to_string())).await?;
+                known.map(|_| run).ok_or_else(unknown)
+            }
+        }
+    }
+
+    /// Engine events of a run after a sequence number, ascending, at most `limit`.
+    ///
+    /// A run whose events are no longer all kept begins later than at the next number.
+    ///
+    /// # Errors
+    /// [`Refusal::Store`] when the log can't be read.
+    pub async fn run_events(&self, run: &RunId, after: u64, limit: usize) -> Result<Vec<RunEvent>, Refusal> {
+        let run = run.clone();
+        let decoded = |row: fw_store::EventRow| {
+            let event = fw_store::record::decode_event(row.format, &row.payload);
+            let event = event.map_err(|e| format!("{} event {}: {e}", row.run, row.seq))?;
+            Ok(RunEvent { seq: row.seq, at: row.at, event })
+        };
+        self.read(move |log| {
+            let rows = log.history(&run, after, limit.min(PAGE_MAX)).map_err(|e| e.to_string())?;
+            rows.into_iter().map(decoded).collect()
+        })
+        .await
+    }
+
+    /// Runs as the log has them, the most recently started first, at most `limit`.
+    ///
+    /// # Errors
+    /// [`Refusal::Store`] when the log can't be read.
+    pub async fn runs(&self, limit: usize) -> Result<Vec<RolloutRow>, Refusal> {
+        let limit = limit.min(PAGE_MAX);
+        self.read(move |log| log.rollouts(&RolloutFilter::default(), limit).map_err(|e| e.to_string())).await
+    }
+
+    /// Different users of a run, about, of stable and of the canary; none where nobody tells, or for a past run.
+    pub fn users(&self, run: &RunId) -> [Option<u64>; 2] {
+        let views = self.views();
+        let view = views.services.get(&run.key).and_then(|s| s.run.clone()).filter(|view| view.run == *run);
+        let of = |variant: Variant| view.as_ref()?.detail["users"][variant.as_str()].as_u64();
+        [of(Variant::Stable), of(Variant::Canary)]
     }
 
     /// Follows a service's split; the present one at once.
@@ -350,19 +410,16 @@ fn published_of(
     run: &RunId,
     after: u64,
     limit: usize,
-) -> Result<Option<Vec<Published>>, String> {
-    if log.rollout(run).map_err(|e| e.to_string())?.is_none() {
-        return Ok(None);
-    }
+) -> Result<Vec<Published>, String> {
     let (mut found, mut cursor) = (vec![], after);
     loop {
         let page = log.published_after(cursor, Some(&run.key), PAGE_MAX).map_err(|e| e.to_string())?;
-        let Some(last) = page.last() else { return Ok(Some(found)) };
+        let Some(last) = page.last() else { return Ok(found) };
         cursor = last.id;
         found.extend(page.into_iter().filter(|p| p.run == *run));
         if found.len() >= limit {
             found.truncate(limit);
-            return Ok(Some(found));
+            return Ok(found);
         }
     }
 }

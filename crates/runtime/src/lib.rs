@@ -12,5 +12,5 @@ pub mod view;
 
 pub use clock::{Clock, SystemClock};
 pub use core::{BootError, Command, Idempotency, ServiceDef, StartRequest};
-pub use handle::{Handle, PAGE_MAX, RunView, ServiceView, Views};
+pub use handle::{Handle, PAGE_MAX, RunEvent, RunView, ServiceView, Views};
 pub use refusal::Refusal;

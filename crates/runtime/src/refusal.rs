@@ -50,6 +50,11 @@ pub enum Refusal {
     /// The log could not be written; nothing was changed.
     #[error("the event log could not be written, so nothing was changed: {0}")]
     Store(String),
+    /// Events of a past run are no longer kept.
+    #[error(
+        "the events of {0} are no longer kept (30 days after its end), and no story of it was: there is nothing to report"
+    )]
+    Gone(String),
     /// The queue is full.
     #[error("too many requests wait to be handled: try again in a moment")]
     Busy,
@@ -78,6 +83,7 @@ impl From<&Refusal> for Problem {
             Refusal::Invalid(_) => Problem::new(Code::BadRequest, text),
             Refusal::IdempotencyMismatch(_) => Problem::new(Code::IdempotencyMismatch, text),
             Refusal::Store(_) => Problem::new(Code::StoreFailed, text),
+            Refusal::Gone(_) => Problem::new(Code::Gone, text),
             Refusal::Busy | Refusal::Closed => Problem::new(Code::Busy, text),
         }
     }

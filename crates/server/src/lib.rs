@@ -5,6 +5,8 @@
 mod auth;
 pub mod http;
 mod serve;
+mod stories;
 
 pub use auth::{BindError, check_bind};
 pub use serve::{ServeError, ServeOptions, Server, StoreChoice};
+pub use stories::{ShelfError, Stories};

@@ -24,6 +24,7 @@ use tokio::task::JoinHandle;
 
 use crate::http::metrics::{Family, PROXY_ACCEPTED, PROXY_CONNECTIONS};
 use crate::http::{self, App, FlagBoard, HttpSettings, ServedFlag};
+use crate::stories::{ShelfError, Stories};
 use crate::{BindError, check_bind};
 
 /// Listen address where nothing else is said.
@@ -73,6 +74,9 @@ pub enum ServeError {
     /// The book of experiments can't be opened.
     #[error(transparent)]
     Book(#[from] fw_flags::book::BookError),
+    /// The stories of past rollouts can't be opened.
+    #[error(transparent)]
+    Stories(#[from] ShelfError),
     /// The log and the configs don't fit.
     #[error(transparent)]
     Boot(#[from] fw_runtime::BootError),
@@ -142,6 +146,7 @@ impl Server {
         let bits =
             Box::new(|| uuid::Uuid::new_v4().as_u128() ^ uuid::Uuid::new_v4().as_u128().rotate_left(64));
         let handle = Handle::start_core(log, Arc::new(SystemClock), bits, defs)?;
+        let stories = Arc::new(stories(&options, &handle)?);
         let (stop_loops, stopping) = watch::channel(false);
         let (mut proxies, mut loops) = (vec![], vec![]);
         for config in options.configs.iter().filter(|c| c.plan.router == RouterKind::Proxy) {
@@ -158,8 +163,10 @@ impl Server {
             loops.push(tokio::spawn(traffic::proxy::drive(proxy.clone(), split, stopping.clone(), take)));
             proxies.push((key, proxy));
         }
+        loops.push(tokio::spawn(stories.clone().shelve(stopping.clone())));
         let ready = Arc::new(AtomicBool::new(true));
         let app = App::new(handle.clone(), settings, board, ready.clone(), proxy_metrics(&proxies));
+        let app = app.with_stories(stories);
         let (stop_http, stopped) = oneshot::channel::<()>();
         let router = http::router(app);
         let http = tokio::spawn(async move {
@@ -225,6 +232,14 @@ fn board(options: &ServeOptions) -> Result<FlagBoard, ServeError> {
         StoreChoice::Sqlite(path) => Some(path.with_extension("experiments.db")),
     };
     Ok(FlagBoard::open(flags, metrics, file.as_deref())?)
+}
+
+/// The stories of past runs, beside the store.
+fn stories(options: &ServeOptions, handle: &Handle) -> Result<Stories, ShelfError> {
+    match &options.store {
+        StoreChoice::Memory => Ok(Stories::in_memory(handle.clone())),
+        StoreChoice::Sqlite(path) => Stories::open(handle.clone(), &path.with_extension("stories.db")),
+    }
 }
 
 /// # Errors

@@ -17,7 +17,7 @@ use crate::output::Format;
 
 pub(crate) use options::{Fault, StoreChoice};
 pub(crate) use plan::{CheckArgs, PlanArgs, PlanCommand, SimulateArgs, TuneArgs};
-pub(crate) use rollout::{RolloutArgs, RolloutCommand, StartArgs, Steer, Target};
+pub(crate) use rollout::{ReportArgs, ReportFormat, RolloutArgs, RolloutCommand, StartArgs, Steer, Target};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -73,6 +73,8 @@ pub(crate) enum Command {
     Flags(FlagsArgs),
     /// See what a plan can find, before anybody is exposed to it
     Plan(PlanArgs),
+    /// See key numbers over the rollouts of a server
+    Kpis(KpisArgs),
     /// Make tokens for the API
     Token(TokenArgs),
     /// Run a proxy alone, told by a server elsewhere
@@ -82,9 +84,6 @@ pub(crate) enum Command {
     /// Comes with a later version
     #[command(hide = true, disable_help_flag = true)]
     Release(Later),
-    /// Comes with a later version
-    #[command(hide = true, disable_help_flag = true)]
-    Kpis(Later),
     /// Comes with a later version
     #[command(hide = true, disable_help_flag = true)]
     Notify(Later),
@@ -109,6 +108,14 @@ pub(crate) enum FlagsCommand {
     },
 }
 
+/// `fw kpis`.
+#[derive(Debug, Args)]
+pub(crate) struct KpisArgs {
+    /// Rollouts that began in the last so many days
+    #[arg(long, value_name = "DAYS", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=3660))]
+    pub(crate) days: u32,
+}
+
 /// Whatever is typed after a command of a later version.
 #[derive(Debug, Args)]
 pub(crate) struct Later {
@@ -125,6 +132,9 @@ pub(crate) struct DemoArgs {
     /// Phases of seconds instead of minutes
     #[arg(long)]
     pub(crate) fast: bool,
+    /// Write the reports of the rollout into this folder at the end
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) reports: Option<PathBuf>,
 }
 
 /// `fw serve`.

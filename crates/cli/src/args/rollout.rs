@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 
-use super::{DEFAULT_CONFIG, Later};
+use super::DEFAULT_CONFIG;
 
 const EXAMPLES: &str = "\
 NAME is a service (checkout), a service in a region (checkout@eu-west-1) or one run of it (checkout.7).
@@ -62,9 +62,8 @@ pub(crate) enum RolloutCommand {
     },
     /// Print all that happened to a rollout
     History(Named),
-    /// Comes with a later version
-    #[command(hide = true, disable_help_flag = true)]
-    Report(Later),
+    /// Write a report of a rollout
+    Report(ReportArgs),
 }
 
 /// A rollout by name.
@@ -73,6 +72,59 @@ pub(crate) struct Named {
     /// The rollout; may be left out when only one can be meant
     #[arg(value_parser = name)]
     pub(crate) name: Option<String>,
+}
+
+/// `fw rollout report`.
+#[derive(Debug, Args)]
+pub(crate) struct ReportArgs {
+    /// The rollout, or one run of it (checkout.7); may be left out when only one can be meant
+    #[arg(value_parser = name)]
+    pub(crate) name: Option<String>,
+    /// Which report [default: rollback for one that went back, else completion]
+    #[arg(long, value_enum, value_name = "KIND")]
+    pub(crate) kind: Option<ReportKind>,
+    /// Its form [default: md; json with --output json]
+    #[arg(long, value_enum, value_name = "FORM")]
+    pub(crate) format: Option<ReportFormat>,
+    /// Write it to a file instead of standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+}
+
+/// Which report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ReportKind {
+    /// The whole rollout
+    Completion,
+    /// Why it went back, how fast, and who was harmed
+    Rollback,
+    /// Response times and errors over time
+    Performance,
+    /// Revenue, conversion, satisfaction, cost of errors
+    Business,
+}
+
+impl ReportKind {
+    /// The word in the API.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            ReportKind::Completion => "completion",
+            ReportKind::Rollback => "rollback",
+            ReportKind::Performance => "performance",
+            ReportKind::Business => "business",
+        }
+    }
+}
+
+/// A form of a report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ReportFormat {
+    /// For machines
+    Json,
+    /// Markdown
+    Md,
+    /// A self-contained page that prints well
+    Html,
 }
 
 /// A rollout and why.

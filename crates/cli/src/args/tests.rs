@@ -41,6 +41,7 @@ fn every_line_of_the_contract_is_understood() {
         rollout events checkout --from 17
         rollout history checkout
         rollout report checkout --format md
+        rollout report checkout.7 --kind performance --format html --file a.html
         rollout status --server http://a:1 --output json
         --server http://a:1 rollout status
         release start --env=production --strategy=canary --auto-approve --auto-fix
@@ -56,6 +57,7 @@ fn every_line_of_the_contract_is_understood() {
         plan simulate --scenario beta:5:20s,error-rate=5% --instances 2:18 --history 10m
         plan tune -c a.yaml --store sqlite:/tmp/x.db
         kpis --output json
+        kpis --days 7
         notify test
         config validate
         config validate -c a.yaml --env staging

@@ -40,7 +40,27 @@ pub(super) async fn exchange(
             Bytes::from(body.to_string())
         }
     };
-    let request = request.header(header::ACCEPT, "application/json").body(Full::new(bytes));
+    let (status, bytes) = whole(client, request.header(header::ACCEPT, "application/json"), bytes).await?;
+    answer(client, status, &bytes)
+}
+
+/// Reads text, such as a report.
+pub(super) async fn text(client: &Client, path: &str) -> Result<String, ClientError> {
+    let (status, bytes) = whole(client, client.request(Method::GET, path), Bytes::new()).await?;
+    if !status.is_success() {
+        // A refusal; what is none is said as one.
+        answer(client, status, &bytes)?;
+    }
+    String::from_utf8(bytes.into()).map_err(|_| ClientError::Protocol("the answer is no text".into()))
+}
+
+/// Sends a request and reads the answer to its end.
+async fn whole(
+    client: &Client,
+    request: http::request::Builder,
+    body: Bytes,
+) -> Result<(StatusCode, Bytes), ClientError> {
+    let request = request.body(Full::new(body));
     let request = request.map_err(|e| ClientError::Protocol(format!("the request can't be written: {e}")))?;
     let response = client.send(request).await?;
     let status = response.status();
@@ -48,7 +68,7 @@ pub(super) async fn exchange(
         .await
         .map_err(|_| client.unreachable("the answer broke off", false))?
         .map_err(|why| client.unreachable(&why, false))?;
-    answer(client, status, &bytes)
+    Ok((status, bytes))
 }
 
 impl Client {

@@ -99,6 +99,11 @@ impl Client {
         http::exchange(self, ::http::Method::GET, path, None, None).await
     }
 
+    /// GET with an answer of text.
+    pub(crate) async fn get_text(&self, path: &str) -> Result<String, ClientError> {
+        http::text(self, path).await
+    }
+
     /// POST of JSON with a JSON answer; the key makes a repetition harmless.
     pub(crate) async fn post(
         &self,

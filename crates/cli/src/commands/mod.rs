@@ -6,6 +6,7 @@ mod config;
 mod defaults;
 mod demo;
 mod flags;
+mod kpis;
 mod later;
 mod plan;
 mod proxy;
@@ -38,7 +39,7 @@ pub(crate) fn run(cli: Cli, out: &mut Out) -> Result<(), Failure> {
         Command::Token(args) => token::run(args.command, out),
         Command::Completions(args) => completions::run(&args),
         Command::Release(_) => Err(later::refuse("fw release")),
-        Command::Kpis(_) => Err(later::refuse("fw kpis")),
+        Command::Kpis(args) => kpis::run(&args, &global, out),
         Command::Notify(_) => Err(later::refuse("fw notify")),
     }
 }

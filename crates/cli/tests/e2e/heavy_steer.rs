@@ -40,9 +40,8 @@ async fn a_rollout_runs_by_itself_and_tells_it_in_the_seeds_words() {
     }
     assert_eq!(running["currentPhase"]["percentage"], json!(25.0));
     world.until("completed", Duration::from_secs(90)).await;
-    let done = follower
-        .wait_until(SOON, |frames| kinds(frames).last().is_some_and(|k| k == "rollout_completed"))
-        .await;
+    let done =
+        follower.wait_until(SOON, |frames| kinds(frames).last().is_some_and(|k| k == "report_ready")).await;
     let kinds = kinds(&follower.frames());
     assert!(done, "{kinds:?}");
     let told: Vec<&str> = kinds
@@ -50,7 +49,10 @@ async fn a_rollout_runs_by_itself_and_tells_it_in_the_seeds_words() {
         .map(String::as_str)
         .filter(|k| !["metrics_update", "phase_held", "phase_released"].contains(k))
         .collect();
-    assert_eq!(told, ["initial_state", "rollout_started", "phase_advanced", "rollout_completed"]);
+    assert_eq!(
+        told,
+        ["initial_state", "rollout_started", "phase_advanced", "rollout_completed", "report_ready"]
+    );
     assert!(kinds.iter().any(|k| k == "metrics_update"));
     let tally = load.stop().await;
     assert_eq!(tally.not_ok(), 0, "{tally:?}");

@@ -12,6 +12,7 @@ mod heavy_experiments;
 mod heavy_flags;
 mod heavy_keys;
 mod heavy_observability;
+mod heavy_reports;
 mod heavy_rollback;
 mod heavy_shares;
 mod heavy_steer;

@@ -1,7 +1,7 @@
 //! One server with its two upstreams, its config and its folder.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -64,6 +64,11 @@ impl World {
     pub(crate) fn kill_and_restart(&mut self) {
         self.server.kill().unwrap();
         self.server = serve(&self.spec, self.api);
+    }
+
+    /// Where the server keeps its events.
+    pub(crate) fn store(&self) -> PathBuf {
+        self.spec.dir().join(".factory-wager/state.db")
     }
 
     /// Runs `fw` with these arguments against this server.

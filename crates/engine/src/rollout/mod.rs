@@ -27,7 +27,7 @@ pub use state::{Moving, Rollout, Status, Tally, Totals};
 pub use step::{Rejection, begin, step};
 
 /// The state with a look taken in and nothing decided: what a decision is made from.
-pub(crate) fn probe(rollout: &Rollout, seen: &Look) -> Rollout {
+pub fn probe(rollout: &Rollout, seen: &Look) -> Rollout {
     let mut next = rollout.clone();
     let planes = sources::Planes::of(rollout, &seen.sources);
     look::absorb(&mut next, seen, &planes);

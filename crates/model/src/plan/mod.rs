@@ -3,6 +3,7 @@
 //! A plan is a checked value: whoever holds a [`Plan`] holds one whose phases grow, end at 100 %
 //! and have durations. Reading it from YAML, with places for faults, is the business of `runtime::config`.
 
+mod business;
 mod check;
 mod metric;
 mod phase;
@@ -14,6 +15,7 @@ use std::time::Duration;
 use crate::ServiceKey;
 use crate::split::{DeadMan, ErrorRule, Stickiness};
 
+pub use business::Business;
 pub use check::PlanError;
 pub use metric::{
     Better, METRIC_MARGIN_DEFAULT, METRIC_NAME_BYTES_MAX, METRICS_MAX, MetricKind, MetricPer, MetricRole,
@@ -81,6 +83,9 @@ pub struct Plan {
     /// Custom metrics that are judged; at most [`METRICS_MAX`], names differ.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub metrics: Vec<MetricSpec>,
+    /// What things cost and earn; for reports alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub business: Option<Business>,
 }
 
 impl Plan {
@@ -110,6 +115,7 @@ impl Plan {
             monitoring_interval: Duration::from_secs(30),
             analysis: AnalysisPolicy::default(),
             metrics: vec![],
+            business: None,
         }
     }
 }

@@ -3,7 +3,7 @@
 //! What is written reads back as the same config; a test holds it to that.
 
 use fw_model::flag::{Assign, Forced, Weighted};
-use fw_model::plan::{AnalysisPolicy, MetricKind, MetricSpec, RouterKind, Version};
+use fw_model::plan::{AnalysisPolicy, Business, MetricKind, MetricSpec, RouterKind, Version};
 use fw_model::split::Stickiness;
 use fw_model::{Phase, Plan};
 use serde::Serialize;
@@ -39,9 +39,21 @@ fn tree(config: &ServiceConfig) -> Node {
     entries.push(("traffic", traffic(plan, &config.traffic)));
     entries.push(("rollout", rollout(plan, &config.server)));
     entries.push(("metrics", Node::list(plan.metrics.iter().map(metric))));
+    entries.extend(plan.business.as_ref().map(|of| ("business", business(of))));
     entries.push(("flags", Node::list(config.flags.iter().map(flag))));
     entries.push(("ofrep", ofrep(&config.server)));
     entries.push(("auth", auth(&config.server)));
+    Node::map(entries)
+}
+
+fn business(business: &Business) -> Node {
+    let mut entries = vec![("currency", Node::text(&business.currency))];
+    entries.extend(business.error_cost.map(|cost| ("errorCost", Node::number(cost))));
+    entries.extend([
+        ("revenue", Node::text(&business.revenue)),
+        ("conversion", Node::text(&business.conversion)),
+        ("satisfaction", Node::text(&business.satisfaction)),
+    ]);
     Node::map(entries)
 }
 

@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use fw_api::EventBody;
 use fw_engine::{Effect, Event, Notice, Transition, invariants};
 use fw_model::{Plan, ServiceKey, SourceId, Timestamp};
 use fw_store::{Batch, EventRow, Published, SnapshotRow, record};
@@ -131,6 +132,15 @@ impl<'a> Work<'a> {
 
     fn publish(&mut self, key: &ServiceKey, run: &Run, notice: &Notice) {
         let body = view::event_body(notice, &run.rollout, &run.report, self.now);
+        self.publish_body(key, run, body);
+        // The report is a function of the log, so it can be read as soon as this is committed.
+        if let Some(kind) = view::report_of(notice) {
+            let url = format!("/api/v1/rollouts/{}/reports/{kind}", run.rollout.run);
+            self.publish_body(key, run, EventBody::ReportReady { kind: kind.into(), url });
+        }
+    }
+
+    fn publish_body(&mut self, key: &ServiceKey, run: &Run, body: EventBody) {
         let event = view::stream_event(body, &run.rollout, &run.report, self.now);
         self.rows.published.push(Published {
             id: self.next_published,

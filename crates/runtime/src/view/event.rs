@@ -71,6 +71,23 @@ pub fn event_body(notice: &Notice, rollout: &Rollout, report: &Report, now: Time
     }
 }
 
+/// The report that can be read from a notice on, by the word in its URL; none for most.
+pub fn report_of(notice: &Notice) -> Option<&'static str> {
+    match notice {
+        Notice::RollbackCompleted { .. } => Some("rollback"),
+        Notice::Completed | Notice::Aborted { .. } => Some("completion"),
+        Notice::Started
+        | Notice::Advanced { .. }
+        | Notice::Metrics { .. }
+        | Notice::Held
+        | Notice::Released { .. }
+        | Notice::Paused { .. }
+        | Notice::Resumed { .. }
+        | Notice::RiskAlert { .. }
+        | Notice::RollbackStarted { .. } => None,
+    }
+}
+
 /// The event as it is stored and sent.
 pub fn stream_event(body: EventBody, rollout: &Rollout, report: &Report, now: Timestamp) -> StreamEvent {
     StreamEvent {

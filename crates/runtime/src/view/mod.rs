@@ -8,6 +8,6 @@ mod status;
 mod time;
 
 pub use detail::{detail_of, run_summary};
-pub use event::{event_body, stream_event};
+pub use event::{event_body, report_of, stream_event};
 pub use status::status_of;
 pub use time::{rfc3339, time_of_day};

@@ -11,14 +11,6 @@ fn later(what: &str) -> Response {
     answer::problem(&Problem::new(Code::NotYet, text))
 }
 
-pub(super) async fn reports() -> Response {
-    later("reports")
-}
-
-pub(super) async fn kpis() -> Response {
-    later("KPIs")
-}
-
 pub(super) async fn releases() -> Response {
     later("releases")
 }

@@ -12,6 +12,7 @@ mod flags;
 mod gate;
 mod later;
 mod listen;
+mod live;
 pub(crate) mod metrics;
 pub(crate) mod ofrep;
 mod openapi;
@@ -19,6 +20,7 @@ mod origin;
 mod page;
 mod planes;
 mod read;
+mod reports;
 mod rollouts;
 mod socket;
 mod sse;
@@ -37,6 +39,7 @@ use fw_api::{Code, Problem};
 use fw_runtime::Handle;
 use fw_runtime::config::{EvaluationRate, TokenConfig};
 
+use crate::stories::Stories;
 pub use flags::{FlagBoard, ServedFlag};
 pub use listen::{serve, serve_with};
 pub use metrics::reference_markdown as metrics_reference;
@@ -64,6 +67,8 @@ pub struct App {
     pub board: Arc<FlagBoard>,
     /// True once the log is replayed and the listeners are bound.
     pub ready: Arc<AtomicBool>,
+    /// What reports are made of.
+    stories: Arc<Stories>,
     /// Metrics of the proxies.
     pub metrics: ExtraMetrics,
     /// Times and counts beyond which a client is let go.
@@ -125,16 +130,24 @@ impl App {
         metrics: ExtraMetrics,
     ) -> App {
         let feed = Arc::new(feed::Feed::new(handle.clone()));
+        let stories = Arc::new(Stories::in_memory(handle.clone()));
         App {
             handle,
             settings: Arc::new(settings),
             board,
             ready,
+            stories,
             metrics,
             limits: Limits::default(),
             feed,
             evaluations: Arc::default(),
         }
+    }
+
+    /// The same with stories that outlive the process.
+    #[must_use]
+    pub fn with_stories(self, stories: Arc<Stories>) -> App {
+        App { stories, ..self }
     }
 
     /// The same with other limits.
@@ -156,13 +169,14 @@ pub fn router(app: App) -> Router {
         .route("/openapi.json", get(openapi::openapi))
         .route("/api/v1/rollouts", get(rollouts::list).post(rollouts::start))
         .route("/api/v1/rollouts/{name}", get(rollouts::detail))
+        .route("/api/v1/rollouts/{name}/live", get(live::live))
         .route("/api/v1/rollouts/{name}/history", get(rollouts::history))
-        .route("/api/v1/rollouts/{name}/reports/{kind}", get(later::reports))
+        .route("/api/v1/rollouts/{name}/reports/{kind}", get(reports::report))
         .route("/api/v1/rollouts/{name}/{action}", post(rollouts::act))
         .route("/api/v1/services/{service}/split", get(planes::split))
         .route("/api/v1/services/{service}/observations", post(planes::observations))
         .route("/api/v1/services/{service}/metrics", post(values::values))
-        .route("/api/v1/kpis", any(later::kpis))
+        .route("/api/v1/kpis", get(reports::key_numbers))
         .route("/api/v1/releases", any(later::releases))
         .route("/api/v1/releases/{*rest}", any(later::releases))
         .route("/api/v1/flags", get(flags::list))

@@ -119,6 +119,27 @@ const OPERATIONS: &[Operation] = &[
         ],
         ..get("/api/v1/rollouts/{name}/history", "Published events of a run, oldest first", Content::AnyJson)
     },
+    get(
+        "/api/v1/rollouts/{name}/live",
+        "Detail and measurements as server-sent events: all at once, then what is new, at most once a second",
+        Content::Events,
+    ),
+    Operation {
+        query: &[("format", "string", "json (default), md or html")],
+        ..get(
+            "/api/v1/rollouts/{name}/reports/{kind}",
+            "A report: completion, rollback, performance or business",
+            Content::AnyJson,
+        )
+    },
+    Operation {
+        query: &[(
+            "days",
+            "integer",
+            "Rollouts that began in the last so many days, 1 to 3660; 30 where nothing is said",
+        )],
+        ..get("/api/v1/kpis", "Key numbers over the rollouts of this server", Content::AnyJson)
+    },
     post(
         "/api/v1/rollouts/{name}/{action}",
         "pause, resume, advance, rollback or abort; the body may give a reason, and where to roll back to",

@@ -16,5 +16,6 @@ mod refusals;
 mod rollouts;
 mod slow;
 mod status;
+mod stories;
 mod support;
 mod values;

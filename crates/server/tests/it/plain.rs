@@ -29,8 +29,8 @@ async fn every_operation_that_is_described_is_there() {
         .collect();
     for (method, template) in &described {
         // Names that nobody has: a route that is there refuses them by its own code.
-        let path =
-            template.replace("{name}", "nobody").replace("{service}", "nobody").replace("{action}", "pause");
+        let path = template.replace("{name}", "nobody").replace("{service}", "nobody");
+        let path = path.replace("{action}", "pause").replace("{kind}", "completion");
         let headers = [("content-type", "application/json"), ("last-event-id", "0")];
         if template == "/events" {
             assert_eq!(world.get("/events?rollout=nobody").await.problem().code, "unknown_rollout");
@@ -58,6 +58,8 @@ async fn every_operation_that_is_described_is_there() {
         ("GET", "/api/v1/rollouts/{name}"),
         ("POST", "/api/v1/rollouts/{name}/{action}"),
         ("GET", "/api/v1/rollouts/{name}/history"),
+        ("GET", "/api/v1/rollouts/{name}/reports/{kind}"),
+        ("GET", "/api/v1/kpis"),
         ("GET", "/api/v1/services/{service}/split"),
         ("POST", "/api/v1/services/{service}/observations"),
         ("GET", "/metrics"),

@@ -324,12 +324,29 @@ fn wire(calls: &mut Calls) {
 }
 
 fn later(calls: &mut Calls) {
-    for (name, path) in [
-        ("reports, later", "/api/v1/rollouts/aborted/reports/rollback"),
-        ("KPIs, later", "/api/v1/kpis"),
-        ("releases, later", "/api/v1/releases/7"),
-    ] {
+    for (name, path) in [("releases, later", "/api/v1/releases/7")] {
         calls.with(name, ("GET", path), &[], (501, "not_yet_available", "later version"));
+    }
+}
+
+fn stories(calls: &mut Calls) {
+    let (bad, missing) = (|says| (400, "bad_request", says), |code, says| (404, code, says));
+    let at = |rest: &str| format!("/api/v1/rollouts/{rest}");
+    for (name, path, refused) in [
+        ("a report of nothing", at("nobody/reports/completion"), missing("unknown_rollout", "nobody")),
+        (
+            "a report of a run to come",
+            at("aborted.99/reports/completion"),
+            missing("unknown_rollout", "aborted.99"),
+        ),
+        ("no such report", at("aborted/reports/weather"), missing("not_found", "performance and business")),
+        ("no rollback to report", at("aborted/reports/rollback"), missing("not_found", "never went back")),
+        ("no such form", at("aborted/reports/completion?format=pdf"), bad("json, md or html")),
+        ("days of a word", "/api/v1/kpis?days=many".into(), bad("invalid digit")),
+        ("no days", "/api/v1/kpis?days=0".into(), bad("1 to 3660")),
+        ("live of nothing", at("nobody/live"), missing("unknown_rollout", "nobody")),
+    ] {
+        calls.with(name, ("GET", &path), &[], refused);
     }
 }
 
@@ -361,6 +378,7 @@ async fn nonsense_is_refused_in_words_and_changes_nothing() {
     heads(&mut calls);
     wire(&mut calls);
     later(&mut calls);
+    stories(&mut calls);
     assert!(calls.all.len() >= 70, "{}", calls.all.len());
     let before = stands(&world).await;
     for bad in &calls.all {

@@ -7,6 +7,7 @@
 mod expect;
 mod load;
 mod plan;
+mod reports;
 mod shop;
 mod summary;
 
@@ -83,6 +84,9 @@ async fn demo(args: &DemoArgs, out: &mut Out) -> Result<(), Failure> {
     };
     tokio::time::sleep(AFTERMATH).await;
     let sent = load.stop().await;
+    if let Some(folder) = &args.reports {
+        reports::write(server.addr(), folder).await?;
+    }
     let detail = server.handle.latest(None, None).ok().flatten().map(|run| run.detail.clone());
     server.stop().await;
     summary::print(&summary::Summary { fault: args.fault, foretold, end, sent, detail }, out)?;

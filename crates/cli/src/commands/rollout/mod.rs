@@ -3,6 +3,7 @@
 mod events;
 mod history;
 mod list;
+mod report;
 mod resolve;
 mod start;
 mod status;
@@ -14,7 +15,7 @@ use serde_json::Value;
 
 use crate::args::{Global, RolloutCommand};
 use crate::client::ClientError;
-use crate::commands::{block_on, client, later};
+use crate::commands::{block_on, client};
 use crate::failure::Failure;
 use crate::output::Out;
 
@@ -37,7 +38,7 @@ pub(super) fn run(command: RolloutCommand, global: &Global, out: &mut Out) -> Re
                 events::run(&client, named.name.as_deref(), from, out).await
             }
             RolloutCommand::History(named) => history::run(&client, named.name, out).await,
-            RolloutCommand::Report(_) => Err(later::refuse("fw rollout report")),
+            RolloutCommand::Report(args) => report::run(&client, args, out).await,
         }
     })
 }

@@ -5,6 +5,7 @@
 
 mod analysis;
 mod auth;
+mod business;
 mod flags;
 mod limits;
 mod metrics;
@@ -41,6 +42,7 @@ pub(super) const ELSEWHERE: &[(&str, &Section)] = &[
     ("flags[n].rules[n]", &flags::RULE),
     ("flags[n].exclusive", &flags::EXCLUSIVE),
     ("segments[n]", &flags::SEGMENT),
+    ("business", &business::BUSINESS),
     ("ofrep", &ofrep::OFREP),
     ("the top level", &root::ROOT),
 ];

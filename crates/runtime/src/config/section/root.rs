@@ -3,7 +3,7 @@
 use fw_model::plan::RouterKind;
 use fw_model::{Plan, Region, ServiceKey, ServiceName};
 
-use super::{Rules, analysis, auth, flags, metrics, ofrep, rollout, traffic, versions};
+use super::{Rules, analysis, auth, business, flags, metrics, ofrep, rollout, traffic, versions};
 use crate::config::format;
 use crate::config::service::{ServerConfig, ServiceConfig, TrafficConfig, plan_hash};
 use crate::config::table::{Key, Kind, Section, missing_in};
@@ -45,6 +45,12 @@ const ROLLOUT_KEY: Key = Key::optional(
     "= the four phases 5, 25, 50 and 100 %",
     "The plan: phases and policies.",
 );
+const BUSINESS: Key = Key::optional(
+    "business",
+    Kind::Section(&business::BUSINESS),
+    "= none",
+    "What things cost and earn; for reports alone.",
+);
 const OFREP: Key = Key::optional(
     "ofrep",
     Kind::Section(&ofrep::OFREP),
@@ -69,6 +75,7 @@ pub(crate) static ROOT: Section = Section {
         TRAFFIC,
         ROLLOUT_KEY,
         metrics::METRICS,
+        BUSINESS,
         flags::SEGMENTS,
         flags::FLAGS,
         OFREP,
@@ -94,6 +101,7 @@ static OVERLAY: Section = Section {
         TRAFFIC,
         ROLLOUT_KEY,
         metrics::METRICS,
+        BUSINESS,
         flags::SEGMENTS,
         flags::FLAGS,
         OFREP,
@@ -122,6 +130,7 @@ pub(crate) fn read(rules: &mut Rules<'_>, bare: bool) -> ServiceConfig {
     rollout::read(root.get("rollout"), &mut plan);
     analysis::read(root.get("rollout").get("analysis"), &mut plan.analysis);
     plan.metrics = metrics::read(root.get("metrics"));
+    plan.business = business::read(root.get("business"));
     let traffic = traffic::read(below, router);
     let server = ServerConfig {
         port: rollout::port(root.get("rollout")),
