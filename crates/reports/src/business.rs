@@ -243,14 +243,7 @@ fn never_reported(name: &str) -> String {
 
 /// Works out every measure.
 pub fn impacts(story: &Story) -> Impacts {
-    let fallback = BusinessPlan {
-        currency: String::new(),
-        error_cost: None,
-        revenue: "revenue".into(),
-        conversion: "conversion".into(),
-        satisfaction: fw_engine::rollout::SATISFACTION_METRIC.into(),
-    };
-    let plan = story.business.as_ref().unwrap_or(&fallback);
+    let plan = &story.business;
     let money =
         story.metrics.get(&plan.revenue).map_or(plan.currency.as_str(), |spec| match spec.unit.as_str() {
             "" => &plan.currency,

@@ -301,7 +301,7 @@ impl Ledger {
             users: Users { stable, canary },
             series: self.steps.series_from(i64::MIN),
             metrics: plan.metrics.iter().map(metric_plan).collect(),
-            business: plan.business.as_ref().map(business_plan),
+            business: business_plan(&plan.business),
         }
     }
 

@@ -67,9 +67,8 @@ pub struct Story {
     /// Custom metrics that stand in the plan, by name.
     #[serde(default)]
     pub metrics: BTreeMap<String, MetricPlan>,
-    /// What things cost and earn; none where the config does not say.
-    #[serde(default)]
-    pub business: Option<BusinessPlan>,
+    /// What things cost and earn, as the config says.
+    pub business: BusinessPlan,
 }
 
 /// Different users, about.
@@ -111,7 +110,7 @@ pub struct MetricPlan {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct BusinessPlan {
-    /// Unit of money, such as `EUR`.
+    /// Unit of money, such as `EUR`; may be empty.
     pub currency: String,
     /// What a failed request costs, in that unit.
     pub error_cost: Option<f64>,

@@ -16,3 +16,23 @@ pub struct Business {
     /// The custom metric whose values are satisfaction, 0 to 100.
     pub satisfaction: String,
 }
+
+impl Default for Business {
+    /// Nothing is known but the usual names.
+    fn default() -> Business {
+        Business {
+            currency: String::new(),
+            error_cost: None,
+            revenue: "revenue".into(),
+            conversion: "conversion".into(),
+            satisfaction: "user_satisfaction".into(),
+        }
+    }
+}
+
+impl Business {
+    /// Whether nothing was said.
+    pub fn is_default(&self) -> bool {
+        *self == Business::default()
+    }
+}

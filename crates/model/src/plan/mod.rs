@@ -84,8 +84,8 @@ pub struct Plan {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub metrics: Vec<MetricSpec>,
     /// What things cost and earn; for reports alone.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub business: Option<Business>,
+    #[serde(default, skip_serializing_if = "Business::is_default")]
+    pub business: Business,
 }
 
 impl Plan {
@@ -115,7 +115,7 @@ impl Plan {
             monitoring_interval: Duration::from_secs(30),
             analysis: AnalysisPolicy::default(),
             metrics: vec![],
-            business: None,
+            business: Business::default(),
         }
     }
 }

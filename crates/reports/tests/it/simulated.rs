@@ -18,13 +18,7 @@ pub(crate) fn setup(scenario: &str) -> Setup {
     for phase in &mut plan.phases {
         phase.duration = Duration::from_secs(60);
     }
-    plan.business = Some(Business {
-        currency: "EUR".into(),
-        error_cost: Some(0.5),
-        revenue: "revenue".into(),
-        conversion: "conversion".into(),
-        satisfaction: "user_satisfaction".into(),
-    });
+    plan.business = Business { currency: "EUR".into(), error_cost: Some(0.5), ..Business::default() };
     Setup {
         plan: Arc::new(plan),
         scenario: scenario.parse().unwrap(),
@@ -153,7 +147,7 @@ fn money_is_compared_where_it_was_reported_and_nowhere_else() {
     // Nobody reports satisfaction here: Apdex stands for it.
     assert!(of("satisfaction").missing.is_none() && of("satisfaction").visits[0].canary.unwrap() > 50.0);
     let mut silent = story.clone();
-    silent.business = None;
+    (silent.business.currency, silent.business.error_cost) = (String::new(), None);
     silent.visits.iter_mut().for_each(|visit| {
         visit.canary.metrics.clear();
         visit.stable.metrics.clear();

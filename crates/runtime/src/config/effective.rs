@@ -39,7 +39,7 @@ fn tree(config: &ServiceConfig) -> Node {
     entries.push(("traffic", traffic(plan, &config.traffic)));
     entries.push(("rollout", rollout(plan, &config.server)));
     entries.push(("metrics", Node::list(plan.metrics.iter().map(metric))));
-    entries.extend(plan.business.as_ref().map(|of| ("business", business(of))));
+    entries.push(("business", business(&plan.business)));
     entries.push(("flags", Node::list(config.flags.iter().map(flag))));
     entries.push(("ofrep", ofrep(&config.server)));
     entries.push(("auth", auth(&config.server)));
@@ -47,7 +47,10 @@ fn tree(config: &ServiceConfig) -> Node {
 }
 
 fn business(business: &Business) -> Node {
-    let mut entries = vec![("currency", Node::text(&business.currency))];
+    let mut entries = vec![];
+    if !business.currency.is_empty() {
+        entries.push(("currency", Node::text(&business.currency)));
+    }
     entries.extend(business.error_cost.map(|cost| ("errorCost", Node::number(cost))));
     entries.extend([
         ("revenue", Node::text(&business.revenue)),

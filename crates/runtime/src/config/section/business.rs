@@ -1,6 +1,5 @@
 //! `business`: what things cost and earn, for reports. Nothing is ever decided by it.
 
-use fw_engine::rollout::SATISFACTION_METRIC;
 use fw_model::plan::Business;
 
 use crate::config::format;
@@ -9,8 +8,6 @@ use crate::config::tree::View;
 
 /// Most a failed request may cost: sums stay far inside what a number holds.
 const COST_MAX: f64 = 1e9;
-const REVENUE_DEFAULT: &str = "revenue";
-const CONVERSION_DEFAULT: &str = "conversion";
 
 /// The section.
 pub(super) static BUSINESS: Section = Section {
@@ -46,14 +43,15 @@ pub(super) static BUSINESS: Section = Section {
     exclusive: &[],
 };
 
-/// What the config says; none where it says nothing.
-pub(super) fn read(business: View<'_>) -> Option<Business> {
-    let text = |key: &str, default: &str| business.get(key).text().unwrap_or(default).to_owned();
-    business.exists().then(|| Business {
-        currency: text("currency", ""),
+/// What the config says, and the defaults for the rest.
+pub(super) fn read(business: View<'_>) -> Business {
+    let text = |key: &str, default: String| business.get(key).text().map_or(default, str::to_owned);
+    let usual = Business::default();
+    Business {
+        currency: text("currency", usual.currency),
         error_cost: business.get("errorCost").number().filter(|cost| *cost > 0.0),
-        revenue: text("revenue", REVENUE_DEFAULT),
-        conversion: text("conversion", CONVERSION_DEFAULT),
-        satisfaction: text("satisfaction", SATISFACTION_METRIC),
-    })
+        revenue: text("revenue", usual.revenue),
+        conversion: text("conversion", usual.conversion),
+        satisfaction: text("satisfaction", usual.satisfaction),
+    }
 }
