@@ -85,6 +85,13 @@ impl<'h, H: Heads> Admission<'h, H> {
             number("the number of a report", source.seq)?;
         }
         batch.idempotency.iter().try_for_each(|row| self.idempotency(row))?;
+        for sink in &batch.sinks {
+            within("the name of a sink", sink.name.len(), TEXT_BYTES_MAX)?;
+            if sink.cursor > self.last_published {
+                let (name, got) = (sink.name.clone(), sink.cursor);
+                return Err(Fault::SinkAhead { name, last: self.last_published, got }.into());
+            }
+        }
         for run in batch.runs() {
             if self.run(run)?.snapshot.is_none() {
                 return Err(Fault::NoSnapshot { run: run.clone() }.into());

@@ -1,12 +1,12 @@
 //! What is written at once: all of a batch becomes durable, or nothing of it.
 //!
 //! Order inside each list is kept. The lists are one moment: a snapshot may stand at an event of the same
-//! batch. Sources are dropped after sources are written. New runs count as begun in the order of their
-//! snapshots.
+//! batch, a sink at an id published in it. Sources and sinks are dropped after sources and sinks are written. New
+//! runs count as begun in the order of their snapshots.
 
 use fw_model::{RunId, ServiceKey, SourceId};
 
-use crate::{EventRow, IdempotencyRow, Published, ServiceRow, SnapshotRow, SourceRow};
+use crate::{EventRow, IdempotencyRow, Published, ServiceRow, SinkRow, SnapshotRow, SourceRow};
 
 /// Rows to write in one transaction.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -25,6 +25,10 @@ pub struct Batch {
     pub drop_sources: Vec<(ServiceKey, SourceId)>,
     /// Answers to remember.
     pub idempotency: Vec<IdempotencyRow>,
+    /// Cursors of sinks to insert or move; none stands beyond the newest published id.
+    pub sinks: Vec<SinkRow>,
+    /// Names of sinks to forget.
+    pub drop_sinks: Vec<String>,
 }
 
 impl Batch {
@@ -37,6 +41,8 @@ impl Batch {
             + self.sources.len()
             + self.drop_sources.len()
             + self.idempotency.len()
+            + self.sinks.len()
+            + self.drop_sinks.len()
     }
 
     /// Whether there is nothing to write.

@@ -214,6 +214,16 @@ pub enum Fault {
         /// The key.
         key: String,
     },
+    /// A sink can't have acknowledged what was not published.
+    #[error("the sink {name:?} would stand at {got}, but the newest published id is {last}")]
+    SinkAhead {
+        /// The sink.
+        name: String,
+        /// The newest published id, with those of this batch.
+        last: u64,
+        /// Where it would stand.
+        got: u64,
+    },
     /// A field or the whole batch is larger than its limit (see [`crate::limits`]), or a number above `i64::MAX`.
     #[error("{what} is {got}, more than the limit of {max}")]
     TooBig {

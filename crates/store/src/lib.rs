@@ -31,6 +31,7 @@ pub use log::{
 };
 pub use memory::MemoryLog;
 pub use rows::{
-    EventRow, IdempotencyRow, Published, RolloutRow, ServiceRow, SnapshotRow, SourceRow, StoredRollout,
+    EventRow, IdempotencyRow, Published, RolloutRow, ServiceRow, SinkRow, SnapshotRow, SourceRow,
+    StoredRollout,
 };
 pub use sqlite::{SqliteLog, SqliteOptions};

@@ -9,8 +9,8 @@ use std::time::Duration;
 use fw_model::{LogId, RunId, ServiceKey, Timestamp};
 
 use crate::{
-    Batch, Error, EventRow, IdempotencyRow, Published, RolloutRow, ServiceRow, SnapshotRow, SourceRow,
-    StoredRollout,
+    Batch, Error, EventRow, IdempotencyRow, Published, RolloutRow, ServiceRow, SinkRow, SnapshotRow,
+    SourceRow, StoredRollout,
 };
 
 /// A durable, ordered log of rollouts.
@@ -91,6 +91,12 @@ pub trait RolloutLog: Send + Sync {
     /// [`Error::Corrupt`] when the row fails its checksum; [`Error::Io`], [`Error::Busy`].
     fn idempotent(&self, scope: &str, key: &str) -> Result<Option<IdempotencyRow>, Error>;
 
+    /// Every sink that is known, by name.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] when a row is missing or fails its checksum; [`Error::Io`], [`Error::Busy`].
+    fn sinks(&self) -> Result<Vec<SinkRow>, Error>;
+
     /// Removes what `policy` no longer keeps, at most
     /// [`COMPACT_ROWS_MAX`](crate::limits::COMPACT_ROWS_MAX) rows of each table, in one transaction, so that it
     /// never holds up commits for long. Call again while [`Compacted::more`] is set.
@@ -164,6 +170,8 @@ pub struct Retention {
     pub published_age: Duration,
     /// … and as long as it is among this many newest ones.
     pub published_count: u64,
+    /// A published event that some sink has not acknowledged is kept this much longer than its age alone would have it.
+    pub sink_extra_age: Duration,
     /// Engine events of a run are kept this long after its end; its last snapshot is kept for good.
     pub events_age: Duration,
     /// Idempotency keys are kept this long.
@@ -173,12 +181,14 @@ pub struct Retention {
 }
 
 impl Default for Retention {
-    /// What the API promises: 24 h and 100 000 published events; events 30 days after the end; keys and sources 24 h.
+    /// What the API promises: 24 h and 100 000 published events; a week more for a sink that does not answer; events
+    /// 30 days after the end; keys and sources 24 h.
     fn default() -> Self {
         let day = Duration::from_secs(24 * 60 * 60);
         Retention {
             published_age: day,
             published_count: 100_000,
+            sink_extra_age: 7 * day,
             events_age: 30 * day,
             idempotency_age: day,
             sources_age: day,

@@ -112,6 +112,18 @@ pub struct IdempotencyRow {
     pub at: Timestamp,
 }
 
+/// How far a receiver of notifications has been told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SinkRow {
+    /// Its name in the config.
+    pub name: String,
+    /// Newest published id it acknowledged, or need not get; 0: none yet. A row with a lower one than the stored is
+    /// ignored: the higher wins.
+    pub cursor: u64,
+    /// When the cursor moved.
+    pub at: Timestamp,
+}
+
 /// A run as lists show it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RolloutRow {

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use common::folder;
 use fw_model::{Epoch, RunId, ServiceKey, Timestamp};
-use fw_store::conformance::sample::{answer, event, key, published, run, service, snapshot, source, view};
+use fw_store::conformance::sample::{
+    answer, event, key, published, run, service, sink, snapshot, source, view,
+};
 use fw_store::{Batch, Error, MemoryLog, Retention, RolloutFilter, RolloutLog, SqliteLog};
 use proptest::prelude::*;
 
@@ -21,6 +23,8 @@ enum Row {
     Source { service: u8, id: u8, seq: u8, at: i64 },
     DropSource { service: u8, id: u8 },
     Idempotency { key: u8, at: i64 },
+    Sink { name: u8, back: i8 },
+    DropSink { name: u8 },
 }
 
 /// One step of a life.
@@ -48,6 +52,8 @@ fn row() -> impl Strategy<Value = Row> {
             .prop_map(|(service, id, seq, at)| Row::Source { service, id, seq, at }),
         1 => (0..4u8, 0..4u8).prop_map(|(service, id)| Row::DropSource { service, id }),
         1 => (any::<u8>(), at()).prop_map(|(key, at)| Row::Idempotency { key, at }),
+        2 => (0..3u8, prop_oneof![20 => 0..5i8, 1 => Just(-1)]).prop_map(|(name, back)| Row::Sink { name, back }),
+        1 => (0..3u8).prop_map(|name| Row::DropSink { name }),
     ]
 }
 
@@ -133,6 +139,11 @@ impl Author<'_> {
                 let row = source(SERVICES[usize::from(service)], &format!("p{id}"), 0);
                 batch.drop_sources.push((row.key, row.source));
             }
+            Row::Sink { name, back } => {
+                let cursor = shifted(self.published, back.saturating_neg());
+                batch.sinks.push(sink(&format!("n{name}"), cursor));
+            }
+            Row::DropSink { name } => batch.drop_sinks.push(format!("n{name}")),
             Row::Idempotency { key, at } => batch.idempotency.push(answer("s", &format!("k{key}"), at)),
         }
     }
@@ -184,7 +195,8 @@ proptest! {
                 Step::Compact { now, age, count } => {
                     let age = Duration::from_millis(age);
                     let policy = Retention {
-                        published_age: age, published_count: count, events_age: age, idempotency_age: age, sources_age: age,
+                        published_age: age, published_count: count, sink_extra_age: age / 2, events_age: age,
+                        idempotency_age: age, sources_age: age,
                     };
                     let now = Timestamp(now);
                     prop_assert_eq!(told(sqlite.compact(&policy, now)), told(memory.compact(&policy, now)));

@@ -96,7 +96,7 @@ fn a_newer_schema_is_refused_with_what_to_do() {
         set(never);
         assert!(matches!(refusal(&path), Error::Corrupt { .. }));
     }
-    set(1);
+    set(2);
     SqliteLog::open(&path).unwrap();
 }
 

@@ -25,6 +25,7 @@ fn policy(age: u64, count: u64) -> Retention {
     Retention {
         published_age: age,
         published_count: count,
+        sink_extra_age: 10 * age,
         events_age: age,
         idempotency_age: age,
         sources_age: age,

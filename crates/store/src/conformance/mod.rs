@@ -10,6 +10,7 @@ mod concurrency;
 mod reading;
 mod refusals;
 pub mod sample;
+mod sinks;
 
 use crate::RolloutLog;
 
@@ -37,5 +38,6 @@ pub fn run_all<B: Bed>() {
     reading::all::<B>();
     refusals::all::<B>();
     compaction::all::<B>();
+    sinks::all::<B>();
     concurrency::all::<B>();
 }

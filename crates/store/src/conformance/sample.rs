@@ -4,7 +4,7 @@ use fw_model::{Epoch, RunId, ServiceKey, SourceId, Timestamp};
 
 use crate::{
     Batch, Error, EventRow, IdempotencyRow, Loaded, Published, PublishedRange, RolloutFilter, RolloutLog,
-    RolloutRow, ServiceRow, SnapshotRow, SourceRow, StoredRollout,
+    RolloutRow, ServiceRow, SinkRow, SnapshotRow, SourceRow, StoredRollout,
 };
 
 /// `checkout.7`
@@ -94,6 +94,16 @@ pub fn answer(scope: &str, name: &str, at: i64) -> IdempotencyRow {
     }
 }
 
+/// A sink at a cursor, moved at millisecond `1000 + cursor`.
+pub fn sink(name: &str, cursor: u64) -> SinkRow {
+    SinkRow { name: name.to_owned(), cursor, at: Timestamp(1_000 + cursor as i64) }
+}
+
+/// A batch that moves sinks.
+pub fn sinks(rows: &[SinkRow]) -> Batch {
+    Batch { sinks: rows.to_vec(), ..Batch::default() }
+}
+
 /// The first batch of a run: its snapshot at 0.
 pub fn begin(of: &str) -> Batch {
     Batch { snapshots: vec![snapshot(of, 0)], ..Batch::default() }
@@ -124,6 +134,8 @@ pub struct View {
     pub states: Vec<StoredRollout>,
     /// Every run's kept events, in the same order.
     pub events: Vec<Vec<EventRow>>,
+    /// Every sink.
+    pub sinks: Vec<SinkRow>,
 }
 
 /// Reads everything.
@@ -145,7 +157,8 @@ pub fn view(log: &dyn RolloutLog) -> Result<View, Error> {
         let page = log.published_after(after, None, 1_000)?;
         Ok((page.last().map(|published| published.id), page))
     })?;
-    Ok(View { loaded: log.load()?, range: log.published_range()?, published, rollouts, states, events })
+    let (loaded, range, sinks) = (log.load()?, log.published_range()?, log.sinks()?);
+    Ok(View { loaded, range, published, rollouts, states, events, sinks })
 }
 
 /// Reads page after page until an empty one; each call gives its last number and its rows.

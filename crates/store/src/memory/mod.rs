@@ -14,7 +14,7 @@ use crate::admit::Admission;
 use crate::limits::PAGE_ROWS_MAX;
 use crate::{
     Batch, Compacted, Error, EventRow, IdempotencyRow, Loaded, LogInfo, Published, PublishedRange, Retention,
-    RolloutFilter, RolloutLog, RolloutRow, StoredRollout,
+    RolloutFilter, RolloutLog, RolloutRow, SinkRow, StoredRollout,
 };
 use state::State;
 
@@ -114,6 +114,10 @@ impl RolloutLog for MemoryLog {
 
     fn idempotent(&self, scope: &str, key: &str) -> Result<Option<IdempotencyRow>, Error> {
         Ok(self.lock().idempotent(scope, key))
+    }
+
+    fn sinks(&self) -> Result<Vec<SinkRow>, Error> {
+        Ok(self.lock().sinks())
     }
 
     fn compact(&self, policy: &Retention, now: Timestamp) -> Result<Compacted, Error> {

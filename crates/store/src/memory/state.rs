@@ -12,7 +12,7 @@ use crate::admit::{Heads, RunHead, ServiceHead};
 use crate::limits::COMPACT_ROWS_MAX;
 use crate::{
     Batch, Compacted, Error, EventRow, IdempotencyRow, Loaded, LoadedRollout, Published, Retention,
-    RolloutFilter, RolloutRow, ServiceRow, SnapshotRow, SourceRow, StoredRollout,
+    RolloutFilter, RolloutRow, ServiceRow, SinkRow, SnapshotRow, SourceRow, StoredRollout,
 };
 
 /// One run: its snapshot and kept events.
@@ -37,6 +37,7 @@ pub(super) struct State {
     services: BTreeMap<ServiceKey, ServiceRow>,
     sources: BTreeMap<(ServiceKey, SourceId), SourceRow>,
     idempotency: BTreeMap<(String, String), IdempotencyRow>,
+    sinks: BTreeMap<String, SinkRow>,
 }
 
 impl Heads for State {
@@ -94,6 +95,14 @@ impl State {
         }
         for row in &batch.idempotency {
             self.idempotency.insert((row.scope.clone(), row.key.clone()), row.clone());
+        }
+        for sink in &batch.sinks {
+            if self.sinks.get(&sink.name).is_none_or(|stored| stored.cursor <= sink.cursor) {
+                self.sinks.insert(sink.name.clone(), sink.clone());
+            }
+        }
+        for name in &batch.drop_sinks {
+            self.sinks.remove(name);
         }
     }
 
@@ -173,6 +182,10 @@ impl State {
         self.idempotency.get(&(scope.to_owned(), key.to_owned())).cloned()
     }
 
+    pub(super) fn sinks(&self) -> Vec<SinkRow> {
+        self.sinks.values().cloned().collect()
+    }
+
     pub(super) fn compact(&mut self, policy: &Retention, now: Timestamp) -> Compacted {
         let mut done = Compacted {
             published: self.compact_published(policy, now),
@@ -186,13 +199,17 @@ impl State {
         done
     }
 
-    /// The longest prefix in which every event is too old and not among the newest.
+    /// The longest prefix in which every event is too old, not among the newest, and either acknowledged by every sink
+    /// or too old to wait for one.
     fn compact_published(&mut self, policy: &Retention, now: Timestamp) -> u64 {
+        let told = self.sinks.values().map(|sink| sink.cursor).min().unwrap_or(u64::MAX);
+        let longest = policy.published_age.saturating_add(policy.sink_extra_age);
         let mut dropped = 0;
         while dropped < COMPACT_ROWS_MAX as u64
             && let Some(first) = self.published.first_entry()
             && self.last_published - first.key() >= policy.published_count
             && old(first.get().at, now, policy.published_age)
+            && (*first.key() <= told || old(first.get().at, now, longest))
         {
             self.oldest_published = first.key() + 1;
             first.remove();

@@ -40,7 +40,8 @@ pub(super) fn compact(
     Ok(done)
 }
 
-/// The longest prefix in which every event is too old and not among the newest.
+/// The longest prefix in which every event is too old, not among the newest, and either acknowledged by every sink or
+/// too old to wait for one.
 fn published(
     conn: &Connection,
     place: &Place,
@@ -52,12 +53,18 @@ fn published(
     let few = (head.last_published + 1).saturating_sub(policy.published_count);
     let end = few.min(head.oldest_published + COMPACT_ROWS_MAX as u64);
     // Clocks step back, so ages need not be in order of ids: the first young event ends the prefix.
-    let sql = "SELECT id FROM published WHERE id < ? AND at >= ? ORDER BY id LIMIT 1";
-    let young: Option<u64> = conn
-        .query_row(sql, params![end, before(now, policy.published_age)], |row| row.get(0))
-        .optional()
-        .map_err(|e| place.fail(e))?;
-    let end = young.unwrap_or(end);
+    let first_young = |from: u64, end: u64, age: Duration| {
+        let sql = "SELECT id FROM published WHERE id >= ? AND id < ? AND at >= ? ORDER BY id LIMIT 1";
+        let found = conn.query_row(sql, params![from, end, before(now, age)], |row| row.get(0)).optional();
+        found.map(|id: Option<u64>| id.unwrap_or(end)).map_err(|e| place.fail(e))
+    };
+    let end = first_young(0, end, policy.published_age)?;
+    let told: Option<u64> =
+        conn.query_row("SELECT min(cursor) FROM sinks", [], |row| row.get(0)).map_err(|e| place.fail(e))?;
+    let end = match told {
+        Some(told) => first_young(told + 1, end, policy.published_age.saturating_add(policy.sink_extra_age))?,
+        None => end,
+    };
     let gone = run(conn, place, "DELETE FROM published WHERE id < ?", params![end])? as u64;
     writer.head.oldest_published = head.oldest_published.max(end);
     Ok(gone)

@@ -7,9 +7,11 @@ use rusqlite::Connection;
 
 use super::fail::Place;
 use super::read::{all, events, prefixed, published_range};
-use super::table::{RUN, RunRow, SERVICE, SNAPSHOT, SOURCE, read_service, read_snapshot, read_source};
+use super::table::{
+    RUN, RunRow, SERVICE, SINK, SNAPSHOT, SOURCE, read_service, read_sink, read_snapshot, read_source,
+};
 use super::write::read_head;
-use crate::{Error, Loaded, LoadedRollout};
+use crate::{Error, Loaded, LoadedRollout, SinkRow};
 
 /// Everything needed to go on.
 pub(super) fn load(conn: &Connection, place: &Place) -> Result<Loaded, Error> {
@@ -26,6 +28,7 @@ pub(super) fn load(conn: &Connection, place: &Place) -> Result<Loaded, Error> {
         counted(place, table, found, head.runs)?;
     }
     published_range(conn, place)?;
+    self::sinks(conn, place)?;
     services.sort_by(|a, b| a.key.cmp(&b.key));
     sources.sort_by(|a, b| (&a.key, &a.source).cmp(&(&b.key, &b.source)));
     Ok(Loaded {
@@ -35,6 +38,15 @@ pub(super) fn load(conn: &Connection, place: &Place) -> Result<Loaded, Error> {
         last_published: head.last_published,
         oldest_published: head.oldest_published,
     })
+}
+
+/// Every sink, by name; checks that none is missing.
+pub(super) fn sinks(conn: &Connection, place: &Place) -> Result<Vec<SinkRow>, Error> {
+    let head = read_head(conn, place)?;
+    let sql = format!("SELECT {SINK} FROM sinks ORDER BY name");
+    let sinks = all(conn, place, &sql, [], |row| read_sink(row, place))?;
+    counted(place, "sinks", sinks.len() as u64, head.sinks)?;
+    Ok(sinks)
 }
 
 /// Runs under way and the newest of each service, each with the events after its snapshot.

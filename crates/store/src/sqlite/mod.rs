@@ -25,7 +25,7 @@ use rusqlite::Connection;
 use crate::limits::READERS_MAX;
 use crate::{
     Batch, Compacted, Error, EventRow, IdempotencyRow, Loaded, LogInfo, Published, PublishedRange, Retention,
-    RolloutFilter, RolloutLog, RolloutRow, StoredRollout,
+    RolloutFilter, RolloutLog, RolloutRow, SinkRow, StoredRollout,
 };
 use fail::Place;
 
@@ -176,6 +176,10 @@ impl RolloutLog for SqliteLog {
 
     fn idempotent(&self, scope: &str, key: &str) -> Result<Option<IdempotencyRow>, Error> {
         self.read(|conn| read::idempotent(conn, &self.place, scope, key))
+    }
+
+    fn sinks(&self) -> Result<Vec<SinkRow>, Error> {
+        self.read(|conn| load::sinks(conn, &self.place))
     }
 
     fn compact(&self, policy: &Retention, now: Timestamp) -> Result<Compacted, Error> {

@@ -169,6 +169,7 @@ fn build(fresh: &Place) -> Result<(), Error> {
         runs: 0,
         services: 0,
         sources: 0,
+        sinks: 0,
     };
     write_head(&conn, fresh, &head)?;
     conn.pragma_update(None, "journal_mode", "wal").map_err(fail)?;

@@ -13,7 +13,8 @@ use crate::Error;
 pub(super) const APPLICATION_ID: i32 = 0x4657_6C67;
 
 /// All steps; the step at index i brings a database to version i + 1.
-const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_initial.sql")];
+const MIGRATIONS: &[&str] =
+    &[include_str!("migrations/0001_initial.sql"), include_str!("migrations/0002_sinks.sql")];
 
 /// The version this program writes and the highest it reads.
 pub(super) const VERSION: u32 = MIGRATIONS.len() as u32;
@@ -83,6 +84,33 @@ fn definitions(conn: &Connection) -> rusqlite::Result<Vec<(String, Option<String
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What version 1 left: a log with rows, and a head whose checksum knows no sinks.
+    #[test]
+    fn a_log_of_version_1_goes_on_with_all_it_has() {
+        use crate::conformance::sample::{begin, publish, sink, sinks, view};
+        use crate::{RolloutLog, SqliteLog};
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("state.db");
+        let log = SqliteLog::open(&path).unwrap();
+        log.commit_all(&[&begin("a.1"), &publish("a.1", 1, 5)]).unwrap();
+        let before = view(&log).unwrap();
+        drop(log);
+        let back = "DROP TABLE sinks; ALTER TABLE head DROP COLUMN sinks; PRAGMA user_version = 1;";
+        Connection::open(&path).unwrap().execute_batch(back).unwrap();
+        let log = SqliteLog::open(&path).unwrap();
+        assert_eq!((view(&log).unwrap(), log.open_info().schema), (before, VERSION));
+        log.commit(&sinks(&[sink("ops", 5)])).unwrap();
+        drop(log);
+        let log = SqliteLog::open(&path).unwrap();
+        assert_eq!(log.sinks().unwrap(), [sink("ops", 5)]);
+        log.verify().unwrap();
+        drop(log);
+        // A lost cursor would begin anew without a word.
+        Connection::open(&path).unwrap().execute_batch("DELETE FROM sinks").unwrap();
+        let error = SqliteLog::open(&path).unwrap_err().to_string();
+        assert!(error.contains("1 sinks should be there, 0 are"), "{error}");
+    }
 
     #[test]
     fn a_migrated_database_compares_equal_and_a_changed_one_does_not() {

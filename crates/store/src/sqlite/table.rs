@@ -9,7 +9,9 @@ use rusqlite::Row;
 
 use super::fail::Place;
 use crate::sum::Sum;
-use crate::{Error, EventRow, IdempotencyRow, Published, RolloutRow, ServiceRow, SnapshotRow, SourceRow};
+use crate::{
+    Error, EventRow, IdempotencyRow, Published, RolloutRow, ServiceRow, SinkRow, SnapshotRow, SourceRow,
+};
 
 /// The row of `head`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +23,7 @@ pub(super) struct Head {
     pub(super) runs: u64,
     pub(super) services: u64,
     pub(super) sources: u64,
+    pub(super) sinks: u64,
 }
 
 /// The row of `runs`.
@@ -32,7 +35,8 @@ pub(super) struct RunRow {
     pub(super) oldest_seq: u64,
 }
 
-pub(super) const HEAD: &str = "log_id, fence, last_published, oldest_published, runs, services, sources, sum";
+pub(super) const HEAD: &str =
+    "log_id, fence, last_published, oldest_published, runs, services, sources, sum, sinks";
 pub(super) const RUN: &str = "id, service, number, last_seq, oldest_seq, sum";
 pub(super) const SNAPSHOT: &str =
     "seq, format, status, started_at, ended_at, plan_hash, summary, payload_sum, sum, payload";
@@ -42,12 +46,15 @@ pub(super) const EVENT: &str = "seq, at, format, sum, payload";
 pub(super) const PUBLISHED: &str = "id, service, number, kind, at, sum, data";
 pub(super) const SERVICE: &str = "service, epoch, runs, current_version, format, sum, payload";
 pub(super) const SOURCE: &str = "service, source, seq, at, format, sum, payload";
+pub(super) const SINK: &str = "name, cursor, at, sum";
 pub(super) const IDEMPOTENCY: &str = "scope, key, request_hash, status, at, sum, body";
 
 impl Head {
     pub(super) fn sum(&self) -> i64 {
         let sum = Sum::of(1).bytes(self.log_id.as_bytes()).uint(self.fence).uint(self.last_published);
-        sum.uint(self.oldest_published).uint(self.runs).uint(self.services).uint(self.sources).done()
+        let sum = sum.uint(self.oldest_published).uint(self.runs).uint(self.services).uint(self.sources);
+        // A head that version 1 wrote has no sinks, and keeps its sum through the migration.
+        if self.sinks == 0 { sum.done() } else { sum.uint(self.sinks).done() }
     }
 
     pub(super) fn read(row: &Row<'_>, place: &Place) -> Result<Head, Error> {
@@ -60,6 +67,7 @@ impl Head {
                 runs: row.get(4)?,
                 services: row.get(5)?,
                 sources: row.get(6)?,
+                sinks: row.get(8)?,
             };
             Ok((head, row.get(7)?))
         };
@@ -277,6 +285,21 @@ pub(super) fn read_idempotency(row: &Row<'_>, place: &Place) -> Result<Idempoten
     let (answer, sum) = read().map_err(|e| place.fail(e))?;
     matches(idempotency_sum(&answer), sum, place, || format!("the idempotency key {:?}", answer.key))?;
     Ok(answer)
+}
+
+pub(super) fn sink_sum(row: &SinkRow) -> i64 {
+    Sum::of(10).bytes(row.name.as_bytes()).uint(row.cursor).int(row.at.0).done()
+}
+
+/// Reads the columns [`SINK`].
+pub(super) fn read_sink(row: &Row<'_>, place: &Place) -> Result<SinkRow, Error> {
+    let read = || -> rusqlite::Result<(SinkRow, i64)> {
+        let sink = SinkRow { name: row.get(0)?, cursor: row.get(1)?, at: Timestamp(row.get(2)?) };
+        Ok((sink, row.get(3)?))
+    };
+    let (sink, sum) = read().map_err(|e| place.fail(e))?;
+    matches(sink_sum(&sink), sum, place, || format!("the row of sink {:?}", sink.name))?;
+    Ok(sink)
 }
 
 /// A service key in a column. A text that is none was never written by us.

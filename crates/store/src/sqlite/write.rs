@@ -10,11 +10,11 @@ use rusqlite::{Connection, OptionalExtension, ToSql, Transaction, TransactionBeh
 
 use super::fail::Place;
 use super::table::{
-    HEAD, Head, RUN, RunRow, event_sum, idempotency_sum, published_sum, service_sum, snapshot_sums,
+    HEAD, Head, RUN, RunRow, event_sum, idempotency_sum, published_sum, service_sum, sink_sum, snapshot_sums,
     source_sum,
 };
 use crate::admit::{Admission, Heads, RunHead, ServiceHead};
-use crate::{Batch, Error, EventRow, IdempotencyRow, Published, ServiceRow, SnapshotRow, SourceRow};
+use crate::{Batch, Error, EventRow, IdempotencyRow, Published, ServiceRow, SinkRow, SnapshotRow, SourceRow};
 
 /// Writes the batches in one transaction, if the fencing token is still `fence`.
 pub(super) fn commit(
@@ -62,9 +62,10 @@ pub(super) fn write_head(conn: &Connection, place: &Place, head: &Head) -> Resul
         head.runs,
         head.services,
         head.sources,
-        head.sum()
+        head.sum(),
+        head.sinks
     ];
-    let sql = format!("REPLACE INTO head (only, {HEAD}) VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?)");
+    let sql = format!("REPLACE INTO head (only, {HEAD}) VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
     run(conn, place, &sql, columns).map(|_| ())
 }
 
@@ -176,7 +177,13 @@ impl<'c> Writer<'c> {
             let dropped = self.run(sql, params![key.to_string(), source.0])? as u64;
             self.head.sources = self.head.sources.saturating_sub(dropped);
         }
-        batch.idempotency.iter().try_for_each(|row| self.idempotency(row))
+        batch.idempotency.iter().try_for_each(|row| self.idempotency(row))?;
+        batch.sinks.iter().try_for_each(|row| self.sink(row))?;
+        for name in &batch.drop_sinks {
+            let dropped = self.run("DELETE FROM sinks WHERE name = ?", params![name])? as u64;
+            self.head.sinks = self.head.sinks.saturating_sub(dropped);
+        }
+        Ok(())
     }
 
     /// The run's row, made when it is new.
@@ -262,6 +269,18 @@ impl<'c> Writer<'c> {
         let sql = "REPLACE INTO sources (service, source, seq, at, format, sum, payload) VALUES (?, ?, ?, ?, ?, ?, ?)";
         let sum = source_sum(row);
         self.run(sql, params![key, row.source.0, row.seq, row.at.0, row.format, sum, row.payload]).map(|_| ())
+    }
+
+    /// The higher cursor of a sink wins.
+    fn sink(&mut self, row: &SinkRow) -> Result<(), Error> {
+        let sql = "SELECT cursor FROM sinks WHERE name = ?";
+        match self.one(sql, params![row.name], |row| row.get::<_, u64>(0))? {
+            Some(stored) if stored > row.cursor => return Ok(()),
+            Some(_) => {}
+            None => self.head.sinks += 1,
+        }
+        let sql = "REPLACE INTO sinks (name, cursor, at, sum) VALUES (?, ?, ?, ?)";
+        self.run(sql, params![row.name, row.cursor, row.at.0, sink_sum(row)]).map(|_| ())
     }
 
     fn idempotency(&self, row: &IdempotencyRow) -> Result<(), Error> {

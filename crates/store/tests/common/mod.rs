@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use fw_store::conformance::sample::{
-    View, answer, ended, events, published, service, snapshot, source, view,
+    View, answer, ended, events, published, service, sink, snapshot, source, view,
 };
 use fw_store::{Batch, RolloutLog, SqliteLog};
 
@@ -57,6 +57,7 @@ fn batch(n: u64) -> Batch {
         services: vec![service("a", n, 1), service(&format!("s{n}"), 1, 0)],
         sources: vec![source("a", "p1", n), source("a", &format!("p{n}"), n)],
         idempotency: vec![answer("s", &format!("k{n}"), 7)],
+        sinks: vec![sink("ops", 4 * n - 1), sink(&format!("n{n}"), n)],
         ..events("a.1", 3 * n - 2, 3 * n)
     }
 }
