@@ -9,6 +9,7 @@ mod histogram;
 mod ids;
 mod observation;
 pub mod plan;
+mod secret;
 pub mod split;
 mod time;
 mod units;
@@ -20,6 +21,7 @@ pub use histogram::{
 pub use ids::{IdError, LogId, NAME_BYTES_MAX, Region, RunId, ServiceKey, ServiceName, SourceId};
 pub use observation::{Apdex, Batches, CellKey, Counts, DurationStats, MetricSums};
 pub use plan::{Phase, Plan};
+pub use secret::Secret;
 pub use split::{Salt, Split, Variant};
 pub use time::Timestamp;
 pub use units::{Epoch, Percent, UnitError, Weight};

@@ -2,6 +2,8 @@
 //!
 //! What is written reads back as the same config; a test holds it to that.
 
+mod notifications;
+
 use fw_model::flag::{Assign, Forced, Weighted};
 use fw_model::plan::{AnalysisPolicy, Business, MetricKind, MetricSpec, RouterKind, Version};
 use fw_model::split::Stickiness;
@@ -42,6 +44,7 @@ fn tree(config: &ServiceConfig) -> Node {
     entries.push(("business", business(&plan.business)));
     entries.push(("flags", Node::list(config.flags.iter().map(flag))));
     entries.push(("ofrep", ofrep(&config.server)));
+    entries.push(("notifications", Node::list(config.notifications.iter().map(notifications::sink))));
     entries.push(("auth", auth(&config.server)));
     Node::map(entries)
 }

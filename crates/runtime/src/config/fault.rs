@@ -55,7 +55,7 @@ pub struct Faults {
     list: Vec<Fault>,
     /// How many more there were than [`FAULTS_MAX`].
     left_off: usize,
-    /// The lines that faults point at, by line number.
+    /// The lines that faults point at, by line number; none of the section `notifications`.
     lines: Vec<(usize, String)>,
 }
 
@@ -66,7 +66,11 @@ impl Faults {
         let left_off = list.len().saturating_sub(FAULTS_MAX);
         list.truncate(FAULTS_MAX);
         let mut lines: Vec<(usize, String)> = vec![];
-        let wanted = |number: usize| list.iter().any(|f| f.place.is_some_and(|p| p.line == number));
+        // What was pasted into the wrong key there may be a secret, and reports end up in logs.
+        let hidden = |f: &Fault| f.path.contains("notifications[");
+        let of = |number: usize| move |f: &&Fault| f.place.is_some_and(|p| p.line == number);
+        let wanted =
+            |n: usize| list.iter().any(|f| of(n)(&f)) && !list.iter().any(|f| of(n)(&f) && hidden(f));
         for (index, line) in text.lines().enumerate() {
             if wanted(index + 1) {
                 lines.push((index + 1, line.to_owned()));

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 
 use fw_model::flag::FLAG_NAME_BYTES_MAX;
 use fw_model::plan::{METRIC_NAME_BYTES_MAX, MetricSpec};
-use fw_model::{NAME_BYTES_MAX, Region, ServiceName};
+use fw_model::{NAME_BYTES_MAX, Region, ServiceKey, ServiceName};
 
 use super::table::Format;
 use super::tree::shown;
@@ -18,6 +18,12 @@ const TEXT_MAX: usize = 500;
 const UNIT_MAX: usize = 32;
 /// Longest version name, characters.
 const VERSION_MAX: usize = 128;
+/// Longest URL of a receiver, bytes.
+const URL_MAX: usize = 2048;
+/// Longest name of an environment variable, bytes.
+const ENV_MAX: usize = 128;
+/// Longest address of e-mail, bytes (RFC 5321 section 4.5.3.1.3).
+const MAILBOX_MAX: usize = 254;
 /// Longest file path, bytes.
 const PATH_MAX: usize = 4096;
 
@@ -99,6 +105,112 @@ pub(super) const TARGETING_KEY: Format = Format {
     numbers: true,
     pattern: None,
     check: |text| bounded(text, TEXT_MAX),
+};
+
+/// A service, in one region or in all.
+pub(super) const SERVICE_KEY: Format = Format {
+    expected: "a service such as checkout, or checkout@eu-west-1",
+    numbers: true,
+    pattern: Some("^[A-Za-z0-9][A-Za-z0-9._-]{0,62}(@[A-Za-z0-9][A-Za-z0-9._-]{0,62})?$"),
+    check: |text| {
+        let rule =
+            |_| format!("must be a service such as checkout, or checkout@eu-west-1, not {:?}", shown(text));
+        text.parse::<ServiceKey>().map(drop).map_err(rule)
+    },
+};
+
+/// The name of an environment variable. The text is not repeated: it may be the secret itself.
+pub(super) const ENV: Format = Format {
+    expected: "the name of an environment variable such as FW_WEBHOOK_SECRET (not the secret itself)",
+    numbers: false,
+    pattern: Some("^[A-Za-z_][A-Za-z0-9_]{0,127}$"),
+    check: |text| {
+        let letters = text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+        let sound = letters && (1..=ENV_MAX).contains(&text.len()) && !text.as_bytes()[0].is_ascii_digit();
+        let rule =
+            "must be the name of an environment variable such as FW_WEBHOOK_SECRET, not the secret itself";
+        sound.then_some(()).ok_or_else(|| rule.to_owned())
+    },
+};
+
+/// A file that has a secret. Its check repeats nothing: it may be the secret itself.
+pub(super) const SECRET_FILE: Format = Format {
+    expected: "the path of a file that has the secret (not the secret itself)",
+    numbers: false,
+    pattern: None,
+    check: |text| {
+        if text.contains("://") {
+            return Err("must be the path of a file that has the URL, not the URL itself".into());
+        }
+        bounded(text, PATH_MAX)
+    },
+};
+
+/// The whole URL of a receiver, or of a page. The text is not repeated: it may hold a secret.
+pub(super) const WEBHOOK_URL: Format = Format {
+    expected: "a URL such as https://example.org/hooks/releases",
+    numbers: false,
+    pattern: Some("^https?://[^/?#@]+([/?][^#]*)?$"),
+    check: |text| {
+        let scheme = text.split_once("://").filter(|(s, _)| *s == "http" || *s == "https");
+        let (_, rest) = scheme.ok_or("must begin with http:// or https://")?;
+        let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+        if text.contains('#')
+            || text.contains(|c: char| c.is_whitespace() || c.is_control())
+            || !text.is_ascii()
+        {
+            return Err("must not hold white space, letters beyond ASCII or a `#`".into());
+        }
+        if rest[..end].contains('@') {
+            return Err(
+                "must not hold a user name or password; send them in `headers`, from `valueEnv`".into()
+            );
+        }
+        if text.len() > URL_MAX {
+            return Err(format!("has {} bytes; at most {URL_MAX} are allowed", text.len()));
+        }
+        url::normalise(&text[..text.len() - rest.len() + end]).map(drop)
+    },
+};
+
+/// A value of a header field. RFC 9110 section 5.5, without bytes beyond ASCII.
+pub(super) const HEADER_VALUE: Format = Format {
+    expected: "a value of a header field",
+    numbers: true,
+    pattern: None,
+    check: |text| {
+        let visible = text.bytes().all(|b| (0x20..0x7f).contains(&b));
+        if visible { bounded(text, TEXT_MAX) } else { Err("must be of visible ASCII characters".into()) }
+    },
+};
+
+/// A mail server's host.
+pub(super) const MAIL_HOST: Format = Format {
+    expected: "a host such as smtp.example.org",
+    numbers: false,
+    pattern: Some("^[^/?#@\\s]+$"),
+    check: |text| {
+        let bracketed = if text.contains(':') { format!("[{text}]") } else { text.to_owned() };
+        let rule =
+            |_| format!("must be a host such as smtp.example.org, without a port, not {:?}", shown(text));
+        url::normalise(&format!("http://{bracketed}")).map(drop).map_err(rule)
+    },
+};
+
+/// An address of e-mail, without a name before it.
+pub(super) const MAILBOX: Format = Format {
+    expected: "an address such as team@example.org",
+    numbers: false,
+    pattern: Some("^[^@\\s<>]+@[^@\\s<>]+$"),
+    check: |text| {
+        let plain =
+            |part: &str| !part.is_empty() && part.chars().all(|c| !c.is_whitespace() && !c.is_control());
+        let sound = text.split_once('@').is_some_and(|(user, host)| {
+            plain(user) && plain(host) && !host.contains('@') && !text.contains(['<', '>', ',', ';', '"'])
+        });
+        let rule = || format!("must be an address such as team@example.org, not {:?}", shown(text));
+        (sound && text.len() <= MAILBOX_MAX).then_some(()).ok_or_else(rule)
+    },
 };
 
 /// The unit of a custom metric.

@@ -16,7 +16,7 @@ use super::tree::{Entry, NESTING_MAX, Node, Origin, Value, from_json, from_yaml,
 
 /// Reads a config file, YAML or JSON, for an environment or none.
 ///
-/// Relative paths in it (TLS files) are taken from the file's folder.
+/// Relative paths in it (TLS files, files with secrets) are taken from the file's folder.
 ///
 /// # Errors
 /// Every fault, also a file that can't be read.
@@ -36,6 +36,9 @@ pub fn load_file(path: &Path, env: Option<&str>) -> Result<ServiceConfig, Faults
     let traffic = &mut config.traffic;
     let files = traffic.tls.iter_mut().flat_map(|tls| [&mut tls.cert, &mut tls.key]);
     for file in files.chain(&mut traffic.upstream_ca) {
+        *file = path.parent().unwrap_or(Path::new("")).join(&*file);
+    }
+    for file in config.notifications.iter_mut().flat_map(|sink| sink.files()) {
         *file = path.parent().unwrap_or(Path::new("")).join(&*file);
     }
     Ok(config)

@@ -9,6 +9,7 @@ mod effective;
 mod fault;
 mod format;
 mod load;
+mod notification;
 mod report;
 mod section;
 mod service;
@@ -23,6 +24,7 @@ mod url;
 pub use effective::{effective_json, effective_yaml};
 pub use fault::{FAULTS_MAX, Fault, Faults};
 pub use load::{load_file, load_json, load_str};
+pub use notification::{EmailTarget, HttpFormat, HttpTarget, SecretFrom, SinkConfig, SinkTarget, SmtpTls};
 pub use report::{Part, report};
 pub use service::{
     EvaluationRate, FlagConfig, Role, ServerConfig, ServiceConfig, TlsFiles, TokenConfig, TrafficConfig,

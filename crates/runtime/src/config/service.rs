@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use super::notification::SinkConfig;
+
 /// One service as its config describes it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ServiceConfig {
@@ -22,6 +24,8 @@ pub struct ServiceConfig {
     pub server: ServerConfig,
     /// Feature flags.
     pub flags: Vec<FlagConfig>,
+    /// Who is told of what happens.
+    pub notifications: Vec<SinkConfig>,
     /// First 16 hex digits of the SHA-256 of the plan's canonical JSON (keys sorted, no white space).
     pub plan_hash: String,
 }

@@ -9,6 +9,7 @@ mod business;
 mod flags;
 mod limits;
 mod metrics;
+mod notifications;
 mod ofrep;
 mod phase;
 mod rollout;
@@ -44,6 +45,7 @@ pub(super) const ELSEWHERE: &[(&str, &Section)] = &[
     ("segments[n]", &flags::SEGMENT),
     ("business", &business::BUSINESS),
     ("ofrep", &ofrep::OFREP),
+    ("notifications[n]", &notifications::SINK),
     ("the top level", &root::ROOT),
 ];
 

@@ -3,7 +3,9 @@
 use fw_model::plan::RouterKind;
 use fw_model::{Plan, Region, ServiceKey, ServiceName};
 
-use super::{Rules, analysis, auth, business, flags, metrics, ofrep, rollout, traffic, versions};
+use super::{
+    Rules, analysis, auth, business, flags, metrics, notifications, ofrep, rollout, traffic, versions,
+};
 use crate::config::format;
 use crate::config::service::{ServerConfig, ServiceConfig, TrafficConfig, plan_hash};
 use crate::config::table::{Key, Kind, Section, missing_in};
@@ -79,6 +81,7 @@ pub(crate) static ROOT: Section = Section {
         flags::SEGMENTS,
         flags::FLAGS,
         OFREP,
+        notifications::NOTIFICATIONS,
         AUTH,
         Key::optional(
             ENVIRONMENTS,
@@ -105,6 +108,7 @@ static OVERLAY: Section = Section {
         flags::SEGMENTS,
         flags::FLAGS,
         OFREP,
+        notifications::NOTIFICATIONS,
         AUTH,
     ],
     exclusive: &[],
@@ -141,7 +145,8 @@ pub(crate) fn read(rules: &mut Rules<'_>, bare: bool) -> ServiceConfig {
     };
     check(rules, &plan, &traffic, &server);
     let flags = flags::read(root);
-    ServiceConfig { plan_hash: plan_hash(&plan), plan, traffic, server, flags }
+    let notifications = notifications::read(root.get("notifications"));
+    ServiceConfig { plan_hash: plan_hash(&plan), plan, traffic, server, flags, notifications }
 }
 
 fn key(rules: &Rules<'_>) -> ServiceKey {
@@ -161,4 +166,5 @@ fn check(rules: &mut Rules<'_>, plan: &Plan, traffic: &TrafficConfig, server: &S
     flags::check(rules);
     traffic::check(rules, plan, traffic, server);
     auth::check(rules);
+    notifications::check(rules);
 }

@@ -7,4 +7,5 @@ mod flags;
 mod good;
 mod metrics;
 mod noise;
+mod notifications;
 mod table;
