@@ -1,6 +1,7 @@
-//! Desired state to real things: a split made real on one kind of router each.
+//! Desired state to real things: a split made real on one kind of router each, an event told to one kind of receiver.
 //!
-//! Each provider is a pure `render` (what the router should be told, as a value) and a thin `apply`.
-//! The built-in proxy is the only one so far; what decides is in the engine, never here.
+//! Each provider is a pure `render` (what the router or receiver should be told, as a value) and a thin `apply`.
+//! What decides is in the engine, never here.
 
+pub mod notify;
 pub mod traffic;
