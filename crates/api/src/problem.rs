@@ -51,6 +51,8 @@ codes! {
     NotFound = "not_found", 404, "There is nothing here";
     /// No such rollout.
     UnknownRollout = "unknown_rollout", 404, "No such rollout";
+    /// No receiver of notifications has this name.
+    UnknownNotification = "unknown_notification", 404, "No receiver of notifications has this name";
     /// No such service, or it is not served here.
     UnknownService = "unknown_service", 404, "This server does not serve that service";
     /// No such feature flag.

@@ -1,9 +1,11 @@
 //! Composition root: opens the store, starts core, proxies and the HTTP API, and stops them in order.
 //!
-//! Start at `serve.rs`. `http/` is the API over `fw_runtime::Handle`; nothing in it decides anything.
+//! Start at `serve.rs`. `http/` is the API over `fw_runtime::Handle`; nothing in it decides anything. `notify/` tells
+//! receivers outside of what was published.
 
 mod auth;
 pub mod http;
+pub mod notify;
 mod serve;
 mod stories;
 

@@ -24,6 +24,7 @@ use tokio::task::JoinHandle;
 
 use crate::http::metrics::{Family, PROXY_ACCEPTED, PROXY_CONNECTIONS};
 use crate::http::{self, App, FlagBoard, HttpSettings, ServedFlag};
+use crate::notify::{Notifier, NotifyError, Timing};
 use crate::stories::{ShelfError, Stories};
 use crate::{BindError, check_bind};
 
@@ -80,6 +81,9 @@ pub enum ServeError {
     /// The log and the configs don't fit.
     #[error(transparent)]
     Boot(#[from] fw_runtime::BootError),
+    /// A receiver of notifications can't be used.
+    #[error(transparent)]
+    Notify(#[from] NotifyError),
     /// OFREP knows flags by their key alone.
     #[error("the flag {flag:?} is in the configs of {first} and {second}: a key may stand in one only")]
     FlagTwice {
@@ -121,6 +125,8 @@ pub struct Server {
     proxies: Vec<(ServiceKey, Arc<Proxy>)>,
     loops: Vec<JoinHandle<()>>,
     stop_loops: watch::Sender<bool>,
+    tellers: Vec<JoinHandle<()>>,
+    stop_telling: watch::Sender<bool>,
     stop_http: oneshot::Sender<()>,
     http: JoinHandle<()>,
 }
@@ -143,11 +149,16 @@ impl Server {
         };
         let board = Arc::new(board(&options)?);
         let defs = options.configs.iter().map(|c| ServiceDef { plan: c.plan.clone() }).collect();
+        // Before anything is published: a receiver that is new begins here.
+        let notifier =
+            Notifier::open(log.clone(), Arc::new(SystemClock), &options.configs, Timing::default())?;
         let bits =
             Box::new(|| uuid::Uuid::new_v4().as_u128() ^ uuid::Uuid::new_v4().as_u128().rotate_left(64));
         let handle = Handle::start_core(log, Arc::new(SystemClock), bits, defs)?;
         let stories = Arc::new(stories(&options, &handle)?);
         let (stop_loops, stopping) = watch::channel(false);
+        let (stop_telling, telling_stops) = watch::channel(false);
+        let tellers = notifier.start(&handle.newest_event(), &telling_stops);
         let (mut proxies, mut loops) = (vec![], vec![]);
         for config in options.configs.iter().filter(|c| c.plan.router == RouterKind::Proxy) {
             let key = config.plan.key.clone();
@@ -165,8 +176,9 @@ impl Server {
         }
         loops.push(tokio::spawn(stories.clone().shelve(stopping.clone())));
         let ready = Arc::new(AtomicBool::new(true));
-        let app = App::new(handle.clone(), settings, board, ready.clone(), proxy_metrics(&proxies));
-        let app = app.with_stories(stories);
+        let app = App::new(handle.clone(), settings, board, ready.clone(), proxy_metrics(&proxies))
+            .with_stories(stories)
+            .with_notifier(Arc::new(notifier));
         let (stop_http, stopped) = oneshot::channel::<()>();
         let router = http::router(app);
         let http = tokio::spawn(async move {
@@ -176,7 +188,7 @@ impl Server {
             };
             let _ = http::serve(listener, router, told).await;
         });
-        Ok(Server { handle, addr, proxies, loops, stop_loops, stop_http, http })
+        Ok(Server { handle, addr, proxies, loops, stop_loops, tellers, stop_telling, stop_http, http })
     }
 
     /// Where the API listens.
@@ -202,6 +214,11 @@ impl Server {
             let _ = running.await;
         }
         self.handle.stop().await;
+        // What is not told by then is told after the next start.
+        self.stop_telling.send_replace(true);
+        for telling in self.tellers {
+            let _ = telling.await;
+        }
         let _ = self.stop_http.send(());
         let _ = self.http.await;
     }

@@ -14,6 +14,7 @@ mod later;
 mod listen;
 mod live;
 pub(crate) mod metrics;
+mod notifications;
 pub(crate) mod ofrep;
 mod openapi;
 mod origin;
@@ -39,7 +40,9 @@ use fw_api::{Code, Problem};
 use fw_runtime::Handle;
 use fw_runtime::config::{EvaluationRate, TokenConfig};
 
+use crate::notify::Notifier;
 use crate::stories::Stories;
+
 pub use flags::{FlagBoard, ServedFlag};
 pub use listen::{serve, serve_with};
 pub use metrics::reference_markdown as metrics_reference;
@@ -71,6 +74,8 @@ pub struct App {
     stories: Arc<Stories>,
     /// Metrics of the proxies.
     pub metrics: ExtraMetrics,
+    /// Who is told of events.
+    notifier: Arc<Notifier>,
     /// Times and counts beyond which a client is let go.
     limits: Limits,
     /// Recent event frames, shared by all streams.
@@ -138,6 +143,7 @@ impl App {
             ready,
             stories,
             metrics,
+            notifier: Arc::default(),
             limits: Limits::default(),
             feed,
             evaluations: Arc::default(),
@@ -148,6 +154,12 @@ impl App {
     #[must_use]
     pub fn with_stories(self, stories: Arc<Stories>) -> App {
         App { stories, ..self }
+    }
+
+    /// The same with receivers of notifications.
+    #[must_use]
+    pub fn with_notifier(self, notifier: Arc<Notifier>) -> App {
+        App { notifier, ..self }
     }
 
     /// The same with other limits.
@@ -181,6 +193,8 @@ pub fn router(app: App) -> Router {
         .route("/api/v1/releases/{*rest}", any(later::releases))
         .route("/api/v1/flags", get(flags::list))
         .route("/api/v1/flags/{key}", get(flags::one))
+        .route("/api/v1/notifications", get(notifications::list))
+        .route("/api/v1/notifications/{name}/test", post(notifications::test))
         .route("/ofrep/{*rest}", any(ofrep::serve))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)

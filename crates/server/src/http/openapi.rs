@@ -177,6 +177,13 @@ const OPERATIONS: &[Operation] = &[
             Content::Json("MetricAnswer"),
         )
     },
+    get("/api/v1/notifications", "Who is told of events, and how far each was told", Content::AnyJson),
+    post(
+        "/api/v1/notifications/{name}/test",
+        "Send a receiver a test now; the answer says whether it took it",
+        Content::AnyJson,
+        Content::AnyJson,
+    ),
     get("/api/v1/flags", "Feature flags as they are configured, and what was handed out", Content::AnyJson),
     get("/api/v1/flags/{key}", "One flag, with the read-out of its experiment", Content::AnyJson),
     Operation {

@@ -9,12 +9,13 @@ use fw_api::Problem;
 use fw_runtime::config::{self, EvaluationRate, TokenConfig};
 use fw_runtime::{Handle, ServiceDef, SystemClock};
 use fw_server::http::{self, App, FlagBoard, HttpSettings, Limits, ServedFlag};
+use fw_server::notify::{Notifier, Timing};
 use fw_store::{MemoryLog, RolloutLog};
 use fw_testkit::{SseFrame, SseStream};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
 /// Long enough for a busy machine; nothing that works waits for it.
@@ -28,6 +29,8 @@ pub(crate) struct Setup {
     pub(crate) limits: Limits,
     pub(crate) log: Arc<MemoryLog>,
     pub(crate) services: Vec<Value>,
+    /// The section of the first service.
+    pub(crate) notifications: Value,
 }
 
 impl Default for Setup {
@@ -39,6 +42,7 @@ impl Default for Setup {
             limits: Limits::default(),
             log: Arc::new(MemoryLog::new()),
             services: vec![config("checkout")],
+            notifications: json!([]),
         }
     }
 }
@@ -49,6 +53,7 @@ pub(crate) struct World {
     pub(crate) handle: Handle,
     pub(crate) log: Arc<MemoryLog>,
     stop: oneshot::Sender<()>,
+    stop_telling: watch::Sender<bool>,
     pub(crate) serving: JoinHandle<()>,
 }
 
@@ -75,13 +80,17 @@ impl World {
     }
 
     pub(crate) async fn with(setup: Setup) -> World {
+        let mut services = setup.services.clone();
+        services[0]["notifications"] = setup.notifications.clone();
         let configs: Vec<_> =
-            setup.services.iter().map(|config| config::load_json(config, None).unwrap()).collect();
+            services.iter().map(|config| config::load_json(config, None).unwrap()).collect();
         let defs = configs.iter().map(|config| ServiceDef { plan: config.plan.clone() }).collect();
         let metrics = configs.iter().map(|c| (c.plan.key.clone(), c.plan.metrics.clone())).collect();
         let board =
             FlagBoard::open(configs.iter().flat_map(ServedFlag::of).collect(), metrics, None).unwrap();
         let log: Arc<dyn RolloutLog> = setup.log.clone();
+        let clock = Arc::new(SystemClock);
+        let notifier = Notifier::open(log.clone(), clock, &configs, Timing::default()).unwrap();
         let bits = Box::new(|| 0x5eed_u128);
         let handle = Handle::start_core(log, Arc::new(SystemClock), bits, defs).unwrap();
         let settings = HttpSettings {
@@ -94,6 +103,9 @@ impl World {
             out.push_str("# HELP fw_extra From beside.\n# TYPE fw_extra gauge\nfw_extra 1\n")
         });
         let app = App::new(handle.clone(), settings, Arc::new(board), Arc::new(AtomicBool::new(true)), extra);
+        let stop_telling = watch::Sender::new(false);
+        notifier.start(&handle.newest_event(), &stop_telling.subscribe());
+        let app = app.with_notifier(Arc::new(notifier));
         let router = http::router(app.with_limits(setup.limits));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
@@ -102,12 +114,13 @@ impl World {
             let told = async { drop(stopped.await) };
             http::serve_with(listener, router, setup.limits, told).await.unwrap();
         });
-        World { addr, handle, log: setup.log, stop, serving }
+        World { addr, handle, log: setup.log, stop, stop_telling, serving }
     }
 
     /// Stops serving, and waits until nothing is served any more.
     pub(crate) async fn stop(self) {
         self.handle.stop().await;
+        self.stop_telling.send_replace(true);
         let _ = self.stop.send(());
         tokio::time::timeout(DEADLINE, self.serving).await.expect("serving ends").unwrap();
     }

@@ -22,6 +22,7 @@ pub(crate) use names::{Metric, PROXY_ACCEPTED, PROXY_CONNECTIONS};
 pub(super) async fn metrics(State(app): State<App>) -> Response {
     let mut text = render(&app);
     flags(&app).write(&mut text);
+    notifications(&app).iter().for_each(|family| family.write(&mut text));
     (app.metrics)(&mut text);
     let head = [
         (header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8"),
@@ -42,6 +43,26 @@ fn flags(app: &App) -> Family {
         }
     }
     evaluations
+}
+
+/// How telling each receiver goes.
+fn notifications(app: &App) -> [Family; 6] {
+    let mut families = [
+        names::NOTIFY_SENT,
+        names::NOTIFY_FAILED,
+        names::NOTIFY_GIVEN_UP,
+        names::NOTIFY_MISSED,
+        names::NOTIFY_BEHIND,
+        names::NOTIFY_STOPPED,
+    ]
+    .map(Family::new);
+    for (sink, t) in app.notifier.tallies(*app.feed.newest().borrow()) {
+        let values = [t.sent, t.failed_tries, t.given_up, t.missed, t.behind, u64::from(t.stopped)];
+        for (family, value) in families.iter_mut().zip(values) {
+            family.add(&[("sink", sink)], value as f64);
+        }
+    }
+    families
 }
 
 /// A metric with a line for each set of labels.

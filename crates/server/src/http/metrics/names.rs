@@ -84,6 +84,29 @@ pub(super) const EVALUATIONS: Metric = counter(
     &["service", "flag", "variant"],
     "Answers to questions for a flag, by variant; empty = no value, the code's default holds.",
 );
+const OF_SINK: &[&str] = &["sink"];
+
+pub(super) const NOTIFY_SENT: Metric =
+    counter("fw_notify_sent_total", OF_SINK, "Events that a receiver of notifications took.");
+pub(super) const NOTIFY_FAILED: Metric = counter(
+    "fw_notify_failed_tries_total",
+    OF_SINK,
+    "Tries to tell a receiver that failed; each event is tried again until it is given up.",
+);
+pub(super) const NOTIFY_GIVEN_UP: Metric =
+    counter("fw_notify_given_up_total", OF_SINK, "Events given up: the receiver never gets them.");
+pub(super) const NOTIFY_MISSED: Metric = counter(
+    "fw_notify_missed_total",
+    OF_SINK,
+    "Events that were no longer kept when the receiver could have been told.",
+);
+pub(super) const NOTIFY_BEHIND: Metric =
+    gauge("fw_notify_behind_events", OF_SINK, "Published events that the receiver has not got yet.");
+pub(super) const NOTIFY_STOPPED: Metric = gauge(
+    "fw_notify_stopped",
+    OF_SINK,
+    "Whether the receiver answered 410 and is not told until the server starts anew, 1 or 0.",
+);
 pub(crate) const PROXY_CONNECTIONS: Metric =
     gauge("fw_proxy_connections", &["service"], "Client connections of the proxy open now.");
 pub(crate) const PROXY_ACCEPTED: Metric =
@@ -111,6 +134,12 @@ pub(super) const METRICS: &[Metric] = &[
     PHASE_ERRORS,
     PLANES,
     EVALUATIONS,
+    NOTIFY_SENT,
+    NOTIFY_FAILED,
+    NOTIFY_GIVEN_UP,
+    NOTIFY_MISSED,
+    NOTIFY_BEHIND,
+    NOTIFY_STOPPED,
     PROXY_CONNECTIONS,
     PROXY_ACCEPTED,
 ];
