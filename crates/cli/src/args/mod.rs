@@ -71,6 +71,8 @@ pub(crate) enum Command {
     Config(ConfigArgs),
     /// See feature flags, and what experiments show
     Flags(FlagsArgs),
+    /// See who is told of events, and test it
+    Notify(NotifyArgs),
     /// See what a plan can find, before anybody is exposed to it
     Plan(PlanArgs),
     /// See key numbers over the rollouts of a server
@@ -84,9 +86,6 @@ pub(crate) enum Command {
     /// Comes with a later version
     #[command(hide = true, disable_help_flag = true)]
     Release(Later),
-    /// Comes with a later version
-    #[command(hide = true, disable_help_flag = true)]
-    Notify(Later),
 }
 
 /// `fw flags`.
@@ -114,6 +113,25 @@ pub(crate) struct KpisArgs {
     /// Rollouts that began in the last so many days
     #[arg(long, value_name = "DAYS", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=3660))]
     pub(crate) days: u32,
+}
+
+/// `fw notify`.
+#[derive(Debug, Args)]
+pub(crate) struct NotifyArgs {
+    #[command(subcommand)]
+    pub(crate) command: NotifyCommand,
+}
+
+/// The commands about notifications.
+#[derive(Debug, Subcommand)]
+pub(crate) enum NotifyCommand {
+    /// List who is told, and how far each was told
+    List,
+    /// Send a test through the server now, marked as one; exit 1 when it does not arrive
+    Test {
+        /// The receiver, as the config names it; without, all of them
+        name: Option<String>,
+    },
 }
 
 /// Whatever is typed after a command of a later version.

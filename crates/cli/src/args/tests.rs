@@ -58,7 +58,9 @@ fn every_line_of_the_contract_is_understood() {
         plan tune -c a.yaml --store sqlite:/tmp/x.db
         kpis --output json
         kpis --days 7
+        notify list
         notify test
+        notify test ops --output json
         config validate
         config validate -c a.yaml --env staging
         config schema

@@ -8,6 +8,7 @@ mod demo;
 mod flags;
 mod kpis;
 mod later;
+mod notify;
 mod plan;
 mod proxy;
 mod rollout;
@@ -35,12 +36,12 @@ pub(crate) fn run(cli: Cli, out: &mut Out) -> Result<(), Failure> {
         }
         Command::Config(args) => config::run(args.command, out),
         Command::Flags(args) => flags::run(args.command, &global, out),
+        Command::Notify(args) => notify::run(args.command, &global, out),
         Command::Plan(args) => plan::run(args.command, &global, out),
         Command::Token(args) => token::run(args.command, out),
         Command::Completions(args) => completions::run(&args),
         Command::Release(_) => Err(later::refuse("fw release")),
         Command::Kpis(args) => kpis::run(&args, &global, out),
-        Command::Notify(_) => Err(later::refuse("fw notify")),
     }
 }
 

@@ -178,11 +178,10 @@ fn every_shell_gets_completions() {
 
 #[test]
 fn commands_of_a_later_version_are_refused_by_name() {
-    let lines: [(&[&str], &str); 5] = [
+    let lines: [(&[&str], &str); 4] = [
         (&["release", "--env=production", "--strategy=canary"], "fw release"),
         (&["release", "list", "--help"], "fw release"),
         (&["kpis", "--output", "json"], "fw kpis"),
-        (&["notify", "test"], "fw notify"),
         (&["rollout", "report", "checkout"], "fw rollout report"),
     ];
     for (arguments, command) in lines {
