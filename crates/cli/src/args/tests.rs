@@ -150,6 +150,7 @@ fn help_of_everything() {
               rollout      Start and steer rollouts
               config       Check, describe and show configs
               flags        See feature flags, and what experiments show
+              notify       See who is told of events, and test it
               plan         See what a plan can find, before anybody is exposed to it
               token        Make tokens for the API
               proxy        Run a proxy alone, told by a server elsewhere

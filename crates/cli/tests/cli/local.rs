@@ -127,6 +127,7 @@ fn show_writes_every_default_out_and_reads_back() {
         metrics: []
         flags: []
         ofrep: { ratePerSecond: 0 }
+        notifications: []
         auth:
           tokens: []
           hosts: []

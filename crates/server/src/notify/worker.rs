@@ -71,8 +71,9 @@ impl Worker {
                     continue;
                 }
             }
-            self.save().await?;
-            *saved = row.id;
+            if self.save().await? {
+                *saved = row.id;
+            }
         }
         Ok(())
     }
@@ -175,13 +176,14 @@ impl Worker {
         }
     }
 
-    /// Writes the cursor. When that fails the next write says more; the worst is that an event is told twice.
-    async fn save(&self) -> Result<(), End> {
+    /// Writes the cursor; whether it is written. When not, the next write says more: the worst is that an event is told
+    /// twice.
+    async fn save(&self) -> Result<bool, End> {
         let row = SinkRow { name: self.sink.name.clone(), cursor: self.sink.cursor(), at: self.clock.now() };
         let log = self.log.clone();
         let batch = Batch { sinks: vec![row], ..Batch::default() };
         match tokio::task::spawn_blocking(move || log.commit(&batch)).await {
-            Ok(Ok(())) => Ok(()),
+            Ok(Ok(())) => Ok(true),
             Ok(Err(error @ Error::Fenced { .. })) => {
                 tracing::error!(target: "fw_server::notify", sink = %self.sink.name, %error, "another server tells now");
                 self.sink.stop("another server has taken over this store");
@@ -189,11 +191,11 @@ impl Worker {
             }
             Ok(Err(error)) => {
                 tracing::error!(target: "fw_server::notify", sink = %self.sink.name, %error, "its place in the log can't be written");
-                Ok(())
+                Ok(false)
             }
             Err(error) => {
                 tracing::error!(target: "fw_server::notify", sink = %self.sink.name, %error, "writing its place in the log failed");
-                Ok(())
+                Ok(false)
             }
         }
     }
