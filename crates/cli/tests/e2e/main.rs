@@ -11,6 +11,7 @@ mod heavy_crash;
 mod heavy_experiments;
 mod heavy_flags;
 mod heavy_keys;
+mod heavy_notify;
 mod heavy_observability;
 mod heavy_reports;
 mod heavy_rollback;
