@@ -30,7 +30,9 @@ pub(super) fn run(args: ServeArgs) -> Result<(), Failure> {
 /// Starts a server and says where it listens.
 pub(super) async fn start(options: ServeOptions) -> Result<Server, Failure> {
     let server = Server::start(options).await.map_err(|error| match error {
-        ServeError::Bind(_) | ServeError::Notify(NotifyError::Settings(_)) => Failure::Usage(error.to_string()),
+        ServeError::Bind(_) | ServeError::Notify(NotifyError::Settings(_)) => {
+            Failure::Usage(error.to_string())
+        }
         error => Failure::Failed(error.to_string()),
     })?;
     say(&format!("API, events and page: http://{}/", server.addr()));

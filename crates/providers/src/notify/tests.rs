@@ -308,3 +308,88 @@ async fn a_mail_server_that_refuses_is_repeated_in_words() {
     assert!(why.contains("no room"), "{why}");
     server.await.unwrap();
 }
+
+/// A TLS server on loopback with a certificate of its own; the file that has the certificate.
+fn tls_server(folder: &std::path::Path) -> (tokio_rustls::TlsAcceptor, std::path::PathBuf) {
+    let own = rcgen::generate_simple_self_signed(vec!["localhost".into()]).unwrap();
+    let file = folder.join("ca.pem");
+    std::fs::write(&file, own.cert.pem()).unwrap();
+    let key = rustls::pki_types::PrivateKeyDer::Pkcs8(own.signing_key.serialize_der().into());
+    let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+    let config =
+        rustls::ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    let config = config.with_no_client_auth().with_single_cert(vec![own.cert.der().clone()], key).unwrap();
+    (tokio_rustls::TlsAcceptor::from(std::sync::Arc::new(config)), file)
+}
+
+#[tokio::test]
+async fn https_is_checked_against_the_authorities_of_the_config() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let folder = tempfile::tempdir().unwrap();
+    let (acceptor, ca) = tls_server(folder.path());
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("https://localhost:{}/hook", listener.local_addr().unwrap().port());
+    let server = tokio::spawn(async move {
+        loop {
+            let (tcp, _) = listener.accept().await.unwrap();
+            let Ok(mut tls) = acceptor.accept(tcp).await else { continue };
+            let mut bytes = [0; 65_536];
+            let read = tls.read(&mut bytes).await.unwrap();
+            tls.write_all(b"HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\n\r\n").await.unwrap();
+            return String::from_utf8_lossy(&bytes[..read]).into_owned();
+        }
+    });
+    let stranger = Receiver::Http(Http::new(&settings(Format::Slack, &url)).unwrap());
+    let outcome = stranger.tell(&rollback(), SystemTime::now()).await;
+    let Outcome::Failed { why, .. } = outcome else { panic!("{outcome:?}") };
+    assert!(why.contains("certificate"), "{why}");
+    let known = HttpSettings { ca: Some(ca), ..settings(Format::Slack, &url) };
+    let known = Receiver::Http(Http::new(&known).unwrap());
+    assert_eq!(known.tell(&rollback(), SystemTime::now()).await, Outcome::Done);
+    let got = tokio::time::timeout(Duration::from_secs(60), server).await.unwrap().unwrap();
+    assert!(got.starts_with("POST /hook HTTP/1.1\r\n"), "{got}");
+}
+
+#[tokio::test]
+async fn mail_over_tls_is_checked_too_and_a_login_is_sent() {
+    use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+    let folder = tempfile::tempdir().unwrap();
+    let (acceptor, ca) = tls_server(folder.path());
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let settings = EmailSettings {
+        host: "localhost".into(),
+        port: listener.local_addr().unwrap().port(),
+        tls: SmtpProtection::Required,
+        login: Some(("fw".into(), Secret::new("hidden"))),
+        ca: Some(ca),
+        from: "fw@example.org".into(),
+        to: vec!["a@example.org".into()],
+        dashboard_url: None,
+    };
+    let server = tokio::spawn(async move {
+        loop {
+            let (tcp, _) = listener.accept().await.unwrap();
+            let Ok(tls) = acceptor.accept(tcp).await else { continue };
+            let (read, mut write) = tokio::io::split(tls);
+            let mut lines = BufReader::new(read).lines();
+            write.write_all(b"220 test\r\n").await.unwrap();
+            while let Ok(Some(line)) = lines.next_line().await {
+                if line.starts_with("AUTH") {
+                    write.write_all(b"535 no such user\r\n").await.unwrap();
+                    return line;
+                }
+                write.write_all(b"250-test\r\n250 AUTH PLAIN\r\n").await.unwrap();
+            }
+        }
+    });
+    let stranger = Receiver::Email(Email::new(&EmailSettings { ca: None, ..settings.clone() }).unwrap());
+    let outcome = stranger.tell(&rollback(), SystemTime::now()).await;
+    assert!(matches!(&outcome, Outcome::Failed { why, .. } if why.contains("ertificate")), "{outcome:?}");
+    let known = Receiver::Email(Email::new(&settings).unwrap());
+    assert!(!format!("{known:?} {settings:?}").contains("hidden"));
+    let outcome = known.tell(&rollback(), SystemTime::now()).await;
+    let Outcome::Failed { why, .. } = outcome else { panic!("{outcome:?}") };
+    assert!(why.contains("no such user") && !why.contains("hidden"), "{why}");
+    let said = tokio::time::timeout(Duration::from_secs(60), server).await.unwrap().unwrap();
+    assert_eq!(said, "AUTH PLAIN AGZ3AGhpZGRlbg==");
+}
