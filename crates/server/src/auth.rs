@@ -195,6 +195,8 @@ mod tests {
         assert_eq!(need_of(&Method::POST, "/healthz"), Some(Need::Operate));
         assert_eq!(need_of(&Method::GET, "/something/new"), Some(Need::View));
         assert_eq!(need_of(&Method::POST, "/something/new"), Some(Need::Operate));
+        assert_eq!(need_of(&Method::GET, "/api/v1/notifications"), Some(Need::View));
+        assert_eq!(need_of(&Method::POST, "/api/v1/notifications/ops/test"), Some(Need::Operate));
         assert_eq!(need_of(&Method::DELETE, "/api/v1/services/a/split"), Some(Need::Operate));
         assert_eq!(need_of(&Method::POST, "/api/v1/services/a/observations"), Some(Need::Report));
         assert_eq!(need_of(&Method::POST, "/api/v1/services/a/other"), Some(Need::Operate));

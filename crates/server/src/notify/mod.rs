@@ -93,7 +93,9 @@ impl Notifier {
     ) -> Result<Notifier, NotifyError> {
         let ready = settings::ready(configs)?;
         let known = log.sinks()?;
-        let newest = if ready.is_empty() { 0 } else { log.load()?.last_published };
+        let is_new = |name: &str| !known.iter().any(|row| row.name == name);
+        // Only for one that is new: the log is read for it.
+        let newest = if ready.iter().any(|sink| is_new(&sink.name)) { log.load()?.last_published } else { 0 };
         let mut batch = Batch::default();
         for row in known.iter().filter(|row| !ready.iter().any(|sink| sink.name == row.name)) {
             tracing::info!(target: "fw_server::notify", sink = %row.name, "is in no config any more: its place is forgotten");

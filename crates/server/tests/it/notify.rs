@@ -230,6 +230,43 @@ async fn a_redirect_is_not_followed() {
     teller.stop().await;
 }
 
+/// Workers die at random moments: between reading, telling, hearing the answer and writing the place, again and again.
+#[tokio::test]
+async fn three_hundred_deaths_of_a_worker_skip_no_event_and_change_no_order() {
+    let seed = 0x5eed;
+    let mut random = fastrand::Rng::with_seed(seed);
+    let answers = (0..200).map(|_| match random.u8(..10) {
+        0 => FAILED,
+        1 => Answer::Nothing,
+        _ => Answer::Status(204, ""),
+    });
+    let receiver = Receiver::start(answers.collect::<Vec<_>>()).await;
+    let sinks = json!([webhook(&receiver)]);
+    let mut log: Arc<MemoryLog> = Arc::default();
+    for _ in 0..300 {
+        let teller = Teller::start(log, &sinks);
+        teller.publish("checkout.1", &["phase_advanced", "metrics_update"][..random.usize(1..=2)]);
+        tokio::time::sleep(Duration::from_micros(random.u64(..3_000))).await;
+        teller.workers.iter().for_each(JoinHandle::abort);
+        log = Arc::new(teller.log.reopen());
+    }
+    let kept = log.published_after(0, None, 10_000).unwrap();
+    let expected: Vec<u64> =
+        kept.iter().filter(|row| row.kind == "phase_advanced").map(|row| row.id).collect();
+    assert_eq!(expected.len(), 300);
+    let teller = Teller::start(log, &sinks);
+    teller.until("ops", "nothing is left", |t| t.behind == 0).await;
+    let (mut first, all) = (vec![], receiver.ids());
+    for id in &all {
+        if !first.contains(id) {
+            first.push(*id);
+        }
+    }
+    assert_eq!(first, expected, "seed {seed}: in order, none missing");
+    assert!(all.len() > expected.len(), "some came again, as the sender could not know");
+    teller.stop().await;
+}
+
 #[tokio::test]
 async fn a_new_receiver_begins_at_the_end_and_one_that_left_is_forgotten() {
     let receiver = Receiver::start([]).await;
