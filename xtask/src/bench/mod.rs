@@ -3,7 +3,7 @@
 //! `proxy` compares our proxy with nginx, HAProxy and Envoy; `footprint` measures the start and the memory of
 //! `fw serve`; `engine` what 10 000 rollouts cost; `clusters` and `bursts` how often a version as good as stable is
 //! rolled back when failures come in clusters, simulated and with real processes; `ofrep` what evaluating flags costs; `sdk`
-//! compares our SDK with those of other products, and is built as an application is. The others build the `dist` profile;
+//! compares our SDK with those of other products, and is built as an application is; `sse` lets thousands listen to events. The others build the `dist` profile;
 //! servers run on loopback and are stopped by process id. They print numbers with the machine they belong to; they judge
 //! nothing and are no part of CI.
 
@@ -17,6 +17,7 @@ mod process;
 mod proxy;
 mod sdk;
 mod spread;
+mod sse;
 
 use std::process::ExitCode;
 
@@ -40,6 +41,8 @@ pub(crate) enum Bench {
     Ofrep(ofrep::Args),
     /// Our SDK and those of Unleash, GrowthBook, LaunchDarkly, Eppo and flagd: what a call costs at 1, 2 and 4 threads.
     Sdk(sdk::Args),
+    /// Thousands of listeners to the event stream: who gets everything, how late, memory a listener.
+    Sse(sse::Args),
 }
 
 /// Runs one benchmark.
@@ -52,6 +55,7 @@ pub(crate) fn run(bench: Bench) -> Result<ExitCode> {
         Bench::Footprint(args) => footprint::run(&args)?,
         Bench::Ofrep(args) => ofrep::run(&args)?,
         Bench::Sdk(args) => sdk::run(&args)?,
+        Bench::Sse(args) => sse::run(&args)?,
     }
     Ok(ExitCode::SUCCESS)
 }
