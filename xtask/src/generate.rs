@@ -25,11 +25,15 @@ struct Page {
     argument: &'static str,
 }
 
-const PAGES: [Page; 3] = [
+const PAGES: [Page; 4] = [
     Page { path: "docs/reference/config.md", cargo: &CONFIG, argument: "markdown" },
     Page { path: "docs/reference/config.schema.json", cargo: &CONFIG, argument: "schema" },
     Page { path: "docs/reference/metrics.md", cargo: &METRICS, argument: "markdown" },
+    Page { path: "dashboard/openapi.json", cargo: &OPENAPI, argument: "json" },
 ];
+
+/// The example that prints what `/openapi.json` has.
+const OPENAPI: [&str; 5] = ["run", "--quiet", "--locked", "--example=openapi_document", "--"];
 
 /// The example that prints what `/metrics` has.
 const METRICS: [&str; 5] = ["run", "--quiet", "--locked", "--example=metrics_reference", "--"];

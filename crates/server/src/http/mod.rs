@@ -47,6 +47,7 @@ pub use flags::{FlagBoard, ServedFlag};
 pub use listen::{serve, serve_with};
 pub use metrics::reference_markdown as metrics_reference;
 pub use ofrep::OFREP_BODY_BYTES_MAX;
+pub use openapi::openapi_text;
 
 /// Largest body of a control request, bytes.
 pub const CONTROL_BODY_BYTES_MAX: usize = 1024 * 1024;

@@ -11,8 +11,18 @@ use utoipa::{PartialSchema, ToSchema};
 
 use super::answer;
 
+mod shapes;
+
 pub(super) async fn openapi() -> Response {
     answer::json(200, &document())
+}
+
+/// The document as text, as `GET /openapi.json` answers, laid out for people.
+///
+/// The page of `dashboard/` gets its types from it.
+pub fn openapi_text() -> String {
+    // A value of strings and numbers always serialises.
+    serde_json::to_string_pretty(&document()).unwrap_or_default() + "\n"
 }
 
 /// What a body is.
@@ -72,7 +82,10 @@ const OPERATIONS: &[Operation] = &[
             Content::Text("text/plain"),
         )
     },
-    get("/", "A page that shows the rollouts live", Content::Text("text/html")),
+    Operation {
+        role: "",
+        ..get("/", "The dashboard; it holds no data and asks for a token", Content::Text("text/html"))
+    },
     get("/openapi.json", "This description", Content::AnyJson),
     get("/metrics", "Prometheus text format 0.0.4", Content::Text("text/plain")),
     Operation {
@@ -96,7 +109,7 @@ const OPERATIONS: &[Operation] = &[
             ("limit", "integer", "At most so many, 1 to 1000"),
             ("unended", "boolean", "Only those under way"),
         ],
-        ..get("/api/v1/rollouts", "Rollouts, newest first", Content::AnyJson)
+        ..get("/api/v1/rollouts", "Rollouts, newest first", Content::Json("RunList"))
     },
     Operation {
         query: &[
@@ -111,13 +124,17 @@ const OPERATIONS: &[Operation] = &[
             Content::Json("Status"),
         )
     },
-    get("/api/v1/rollouts/{name}", "The status with verdicts and evidence", Content::Json("Status")),
+    get("/api/v1/rollouts/{name}", "The status with verdicts and evidence", Content::Json("Detail")),
     Operation {
         query: &[
             ("after", "integer", "Only events after this id"),
             ("limit", "integer", "At most so many, 1 to 1000"),
         ],
-        ..get("/api/v1/rollouts/{name}/history", "Published events of a run, oldest first", Content::AnyJson)
+        ..get(
+            "/api/v1/rollouts/{name}/history",
+            "Published events of a run, oldest first",
+            Content::Json("History"),
+        )
     },
     get(
         "/api/v1/rollouts/{name}/live",
@@ -138,13 +155,13 @@ const OPERATIONS: &[Operation] = &[
             "integer",
             "Rollouts that began in the last so many days, 1 to 3660; 30 where nothing is said",
         )],
-        ..get("/api/v1/kpis", "Key numbers over the rollouts of this server", Content::AnyJson)
+        ..get("/api/v1/kpis", "Key numbers over the rollouts of this server", Content::Json("Kpis"))
     },
     post(
         "/api/v1/rollouts/{name}/{action}",
         "pause, resume, advance, rollback or abort; the body may give a reason, and where to roll back to",
         Content::Json("Action"),
-        Content::Json("Status"),
+        Content::Json("Detail"),
     ),
     Operation {
         role: "reporter",
@@ -184,8 +201,12 @@ const OPERATIONS: &[Operation] = &[
         Content::AnyJson,
         Content::AnyJson,
     ),
-    get("/api/v1/flags", "Feature flags as they are configured, and what was handed out", Content::AnyJson),
-    get("/api/v1/flags/{key}", "One flag, with the read-out of its experiment", Content::AnyJson),
+    get(
+        "/api/v1/flags",
+        "Feature flags as they are configured, and what was handed out",
+        Content::Json("FlagList"),
+    ),
+    get("/api/v1/flags/{key}", "One flag, with the read-out of its experiment", Content::Json("FlagDetail")),
     Operation {
         role: "viewer",
         ..post(
@@ -312,6 +333,7 @@ fn schemas() -> Value {
     add!(fw_api::wire::MetricReport, fw_api::wire::MetricAnswer);
     let value = |schema| serde_json::to_value(schema).unwrap_or(Value::Null);
     let mut schemas: Map<String, Value> = all.into_iter().map(|(name, s)| (name, value(s))).collect();
+    schemas.extend(shapes::all().into_iter().map(|(name, schema)| (name.to_owned(), schema)));
     let to = json!({
         "description": "With rollback: previous (the default), stable, or the position of a phase from 0",
         "oneOf": [{ "type": "string" }, { "type": "integer", "minimum": 0 }],

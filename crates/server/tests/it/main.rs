@@ -16,6 +16,7 @@ mod planes;
 mod receiver;
 mod refusals;
 mod rollouts;
+mod shapes;
 mod slow;
 mod status;
 mod stories;
