@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
-use crate::{generate, sh, tests, tidy, tools};
+use crate::{dashboard, generate, sh, tests, tidy, tools};
 
 /// How a step ended.
 enum Outcome {
@@ -107,6 +107,7 @@ fn static_steps(board: &mut Board) {
     });
     board.step("format", &[], || sh::run(sh::cargo().args(["fmt", "--all", "--check"])));
     board.step("tidy", &[], || passed(tidy::run()?));
+    board.step("dashboard", &["tools"], || passed(dashboard::run(true)?));
     board.step("deny", &["tools"], || {
         sh::run(sh::cargo().args(["deny", "--locked", "check", "bans", "licenses", "sources"]))
     });

@@ -1,11 +1,12 @@
 //! `cargo xtask`: the one door. What CI runs is what people run.
 //!
-//! Each subcommand is one file or folder here: `demo`, `test`, `ci`, `tidy`, `gen`, `bench`.
+//! Each subcommand is one file or folder here: `demo`, `test`, `ci`, `tidy`, `gen`, `dashboard`, `bench`.
 //! They start other programs (cargo, apt-get, nginx …) and read what those say; no product code is
 //! linked in, so that the door opens before anything else has been compiled.
 
 mod bench;
 mod ci;
+mod dashboard;
 mod demo;
 mod generate;
 mod sh;
@@ -50,6 +51,12 @@ enum Task {
         #[arg(long)]
         check: bool,
     },
+    /// Check, test and build the page in `dashboard/`, and write what goes into the binary.
+    Dashboard {
+        /// Write nothing; fail when what is committed is not what the sources make.
+        #[arg(long)]
+        check: bool,
+    },
     /// Measure.
     #[command(subcommand)]
     Bench(bench::Bench),
@@ -72,6 +79,7 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Ci => ci::run(),
         Task::Tidy => tidy::run(),
         Task::Gen { check } => generate::run(check),
+        Task::Dashboard { check } => dashboard::run(check),
         Task::Bench(bench) => bench::run(bench),
     }
 }

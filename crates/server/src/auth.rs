@@ -46,14 +46,15 @@ pub fn check_bind(addr: SocketAddr, tokens: &[TokenConfig]) -> Result<(), BindEr
     if addr.ip().is_loopback() || !tokens.is_empty() { Ok(()) } else { Err(BindError { addr }) }
 }
 
-/// What a request needs; none for the probes, which say nothing about rollouts.
+/// What a request needs; none for the probes and the dashboard's own files, which say nothing about rollouts.
 ///
 /// Everything that is not named here needs a viewer to read and an operator for all else.
 pub(crate) fn need_of(method: &Method, path: &str) -> Option<Need> {
     let reads = matches!(*method, Method::GET | Method::HEAD);
     let of_service = path.strip_prefix("/api/v1/services/").and_then(|rest| rest.split_once('/'));
     match (path, of_service.map(|(_, rest)| rest)) {
-        ("/healthz" | "/readyz", _) if reads => None,
+        ("/healthz" | "/readyz" | "/", _) if reads => None,
+        _ if reads && path.starts_with("/assets/") => None,
         (_, Some("split")) if reads => Some(Need::Report),
         (_, Some("observations" | "metrics")) if !reads => Some(Need::Report),
         // A browser asks without a token what it may send; an evaluation of flags is a read, although it is a POST.
@@ -193,6 +194,10 @@ mod tests {
     fn what_nobody_named_is_closed() {
         assert_eq!(need_of(&Method::GET, "/healthz"), None);
         assert_eq!(need_of(&Method::POST, "/healthz"), Some(Need::Operate));
+        assert_eq!(need_of(&Method::GET, "/"), None);
+        assert_eq!(need_of(&Method::GET, "/assets/app.js"), None);
+        assert_eq!(need_of(&Method::GET, "/assets"), Some(Need::View));
+        assert_eq!(need_of(&Method::POST, "/assets/app.js"), Some(Need::Operate));
         assert_eq!(need_of(&Method::GET, "/something/new"), Some(Need::View));
         assert_eq!(need_of(&Method::POST, "/something/new"), Some(Need::Operate));
         assert_eq!(need_of(&Method::GET, "/api/v1/notifications"), Some(Need::View));

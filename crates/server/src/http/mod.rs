@@ -174,6 +174,7 @@ impl App {
 pub fn router(app: App) -> Router {
     Router::new()
         .route("/", get(page::page))
+        .route("/assets/{name}", get(page::asset))
         .route("/healthz", get(read::healthz))
         .route("/readyz", get(read::readyz))
         .route("/status", get(read::status))

@@ -25,7 +25,8 @@ async fn guarded() -> World {
 
 /// Method, path, and who may.
 const ROUTES: &[(&str, &str, &[&str])] = &[
-    ("GET", "/", READERS),
+    ("GET", "/", EVERYBODY),
+    ("GET", "/assets/app.js", EVERYBODY),
     ("GET", "/status", READERS),
     ("HEAD", "/status", READERS),
     ("GET", "/metrics", READERS),
@@ -53,6 +54,7 @@ const ROUTES: &[(&str, &str, &[&str])] = &[
     ("POST", "/api/v1/services/checkout/observations", REPORTERS),
     ("POST", "/api/v1/services/checkout/metrics", REPORTERS),
 ];
+const EVERYBODY: &[&str] = &["viewer", "operator", "approver", "reporter", "both"];
 const READERS: &[&str] = &["viewer", "operator", "approver", "both"];
 const REPORTERS: &[&str] = &["reporter", "both"];
 
