@@ -8,6 +8,7 @@
 mod fleet;
 mod heavy_clusters;
 mod heavy_crash;
+mod heavy_dashboard;
 mod heavy_experiments;
 mod heavy_flags;
 mod heavy_keys;

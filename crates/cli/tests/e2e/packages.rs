@@ -11,10 +11,25 @@ pub(crate) fn sources(language: &str) -> PathBuf {
     [env!("CARGO_MANIFEST_DIR"), "../../tests/clients", language].iter().collect()
 }
 
+/// The scripts that look at the page, in `tests/dashboard`, with their packages.
+pub(crate) fn dashboard(npm: &Path) -> PathBuf {
+    let root = [env!("CARGO_MANIFEST_DIR"), "../../tests/dashboard"].iter().collect();
+    copied(root, "dashboard", "package-lock.json", |folder| npm_ci(npm, folder))
+}
+
 /// Copies the files of a language below the target folder, and installs its packages if `list` is not what it was.
 fn installed(language: &str, list: &str, install: impl FnOnce(&Path) -> Result<(), String>) -> PathBuf {
-    let root = sources(language);
-    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("clients-{language}"));
+    copied(sources(language), &format!("clients-{language}"), list, install)
+}
+
+/// The same of any folder, under a name.
+fn copied(
+    root: PathBuf,
+    name: &str,
+    list: &str,
+    install: impl FnOnce(&Path) -> Result<(), String>,
+) -> PathBuf {
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
     std::fs::create_dir_all(&folder).unwrap();
     let is_done = std::fs::read(root.join(list)).ok() == std::fs::read(folder.join("installed")).ok();
     for entry in std::fs::read_dir(&root).unwrap() {
@@ -24,7 +39,7 @@ fn installed(language: &str, list: &str, install: impl FnOnce(&Path) -> Result<(
         }
     }
     if !is_done {
-        install(&folder).unwrap_or_else(|error| panic!("packages for {language}: {error}"));
+        install(&folder).unwrap_or_else(|error| panic!("packages for {name}: {error}"));
         std::fs::copy(root.join(list), folder.join("installed")).unwrap();
     }
     folder
@@ -32,12 +47,13 @@ fn installed(language: &str, list: &str, install: impl FnOnce(&Path) -> Result<(
 
 /// The clients of npm.
 pub(crate) fn node(npm: &Path) -> PathBuf {
-    let install = |folder: &Path| {
-        let mut command = Command::new(npm);
-        command.args(["ci", "--no-audit", "--no-fund", "--ignore-scripts"]).current_dir(folder);
-        done(&mut command)
-    };
-    installed("node", "package-lock.json", install)
+    installed("node", "package-lock.json", |folder| npm_ci(npm, folder))
+}
+
+fn npm_ci(npm: &Path, folder: &Path) -> Result<(), String> {
+    let mut command = Command::new(npm);
+    command.args(["ci", "--no-audit", "--no-fund", "--ignore-scripts"]).current_dir(folder);
+    done(&mut command)
 }
 
 /// The client of PyPI: a Python that finds its packages, in their folder.

@@ -63,6 +63,11 @@ impl World {
     /// Ends the server without a word and starts it anew on the same folder.
     pub(crate) fn kill_and_restart(&mut self) {
         self.server.kill().unwrap();
+        self.start_again();
+    }
+
+    /// Starts a server that was ended anew on the same folder.
+    pub(crate) fn start_again(&mut self) {
         self.server = serve(&self.spec, self.api);
     }
 
