@@ -3,7 +3,8 @@
 //! `proxy` compares our proxy with nginx, HAProxy and Envoy; `footprint` measures the start and the memory of
 //! `fw serve`; `engine` what 10 000 rollouts cost; `clusters` and `bursts` how often a version as good as stable is
 //! rolled back when failures come in clusters, simulated and with real processes; `ofrep` what evaluating flags costs; `sdk`
-//! compares our SDK with those of other products, and is built as an application is; `sse` lets thousands listen to events. The others build the `dist` profile;
+//! compares our SDK with those of other products, and is built as an application is; `sse` lets thousands listen to
+//! events. The others build the `dist` profile;
 //! servers run on loopback and are stopped by process id. They print numbers with the machine they belong to; they judge
 //! nothing and are no part of CI.
 

@@ -1,4 +1,5 @@
-//! `cargo xtask bench sse`: thousands of listeners to `/events` of one `fw serve`, at one event a second, and one that does not read.
+//! `cargo xtask bench sse`: thousands of listeners to `/events` of one `fw serve`, at one event a second, and one that does
+//! not read.
 //!
 //! The server runs on CPU 0, the listeners (`crates/testkit/examples/listeners.rs`) on CPU 1. A rollout runs, reported for by
 //! this program, and publishes its measurements every second. Before that some thousand events are made, so that the

@@ -152,6 +152,7 @@ fn help_of_everything() {
               flags        See feature flags, and what experiments show
               notify       See who is told of events, and test it
               plan         See what a plan can find, before anybody is exposed to it
+              kpis         See key numbers over the rollouts of a server
               token        Make tokens for the API
               proxy        Run a proxy alone, told by a server elsewhere
               completions  Print completions for a shell
@@ -183,41 +184,42 @@ fn help_of_rollouts() {
     help(
         "rollout --help",
         expect![[r#"
-        Start and steer rollouts
+            Start and steer rollouts
 
-        Usage: fw rollout [OPTIONS] <COMMAND>
+            Usage: fw rollout [OPTIONS] <COMMAND>
 
-        Commands:
-          start     Begin a rollout; returns when the first split is confirmed
-          status    Show where a rollout stands and what it waits for
-          pause     Stop advancing; evidence is collected, automatic rollback stays armed
-          resume    Go on after a pause or a rollback
-          advance   Go to the next phase now, whatever it waits for
-          rollback  Move traffic back now
-          abort     End it: no traffic to the canary
-          list      List the rollouts of the server
-          watch     Follow a rollout live; in a terminal as a view, else as lines
-          events    Print events as they come
-          history   Print all that happened to a rollout
-          help      Print this message or the help of the given subcommand(s)
+            Commands:
+              start     Begin a rollout; returns when the first split is confirmed
+              status    Show where a rollout stands and what it waits for
+              pause     Stop advancing; evidence is collected, automatic rollback stays armed
+              resume    Go on after a pause or a rollback
+              advance   Go to the next phase now, whatever it waits for
+              rollback  Move traffic back now
+              abort     End it: no traffic to the canary
+              list      List the rollouts of the server
+              watch     Follow a rollout live; in a terminal as a view, else as lines
+              events    Print events as they come
+              history   Print all that happened to a rollout
+              report    Write a report of a rollout
+              help      Print this message or the help of the given subcommand(s)
 
-        Options:
-              --output <FORMAT>  How data is printed on stdout: text or json [default: text]
-              --server <URL>     The server to talk to [default: http://127.0.0.1:3002]; a token for it
-                                 comes from $FW_TOKEN [env: FW_SERVER]
-          -h, --help             Print help
+            Options:
+                  --output <FORMAT>  How data is printed on stdout: text or json [default: text]
+                  --server <URL>     The server to talk to [default: http://127.0.0.1:3002]; a token for it
+                                     comes from $FW_TOKEN [env: FW_SERVER]
+              -h, --help             Print help
 
-        NAME is a service (checkout), a service in a region (checkout@eu-west-1) or one run of it
-        (checkout.7).
-        It may be left out when only one rollout can be meant.
+            NAME is a service (checkout), a service in a region (checkout@eu-west-1) or one run of it
+            (checkout.7).
+            It may be left out when only one rollout can be meant.
 
-        Examples:
-          fw rollout start -c shop.yaml --env production --wait
-          fw rollout watch
-          fw rollout pause checkout --reason 'looking into the logs'
-          fw rollout rollback checkout --to stable
-          fw rollout events --from 0 --output json | jq .type
-    "#]],
+            Examples:
+              fw rollout start -c shop.yaml --env production --wait
+              fw rollout watch
+              fw rollout pause checkout --reason 'looking into the logs'
+              fw rollout rollback checkout --to stable
+              fw rollout events --from 0 --output json | jq .type
+        "#]],
     );
 }
 

@@ -44,10 +44,13 @@ fn numbers(answer: &Value) -> Vec<(&'static str, String, String)> {
     let (rate, full) = (&answer["successRate"], &answer["timeTo100"]);
     let (impact, recovery) = (&answer["userImpact"], &answer["recovery"]);
     let bounds = ["low", "high"].map(|end| percent(rate[end].as_f64()));
-    let rate_note = format!(
-        "completed without a rollback, of {} that ended (95 % interval {} to {})",
-        rate["of"], bounds[0], bounds[1]
-    );
+    let rate_note = match rate["of"].as_u64() {
+        None | Some(0) => "none has ended yet".to_owned(),
+        Some(of) => format!(
+            "completed without a rollback, of {of} that ended (95 % interval {} to {})",
+            bounds[0], bounds[1]
+        ),
+    };
     let users = match (impact["exposedUsers"].as_u64(), impact["affectedUsersAtMost"].as_u64()) {
         (Some(users), Some(most)) => {
             format!("about {} users exposed, at most {} met a failure", thousands(users), thousands(most))

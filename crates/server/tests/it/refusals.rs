@@ -324,9 +324,8 @@ fn wire(calls: &mut Calls) {
 }
 
 fn later(calls: &mut Calls) {
-    for (name, path) in [("releases, later", "/api/v1/releases/7")] {
-        calls.with(name, ("GET", path), &[], (501, "not_yet_available", "later version"));
-    }
+    let refused = (501, "not_yet_available", "later version");
+    calls.with("releases, later", ("GET", "/api/v1/releases/7"), &[], refused);
 }
 
 fn stories(calls: &mut Calls) {
