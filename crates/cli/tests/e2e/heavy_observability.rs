@@ -5,10 +5,10 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use fw_testkit::{Client, require};
+use fw_testkit::{Client, ProcSpec, free_ports, require};
 use serde_json::{Value, json};
 
-use super::world::{World, by_hand};
+use super::world::{SOON, World, by_hand};
 
 fn observability() -> PathBuf {
     [env!("CARGO_MANIFEST_DIR"), "../../docs/observability"].iter().collect()
@@ -93,4 +93,46 @@ async fn prometheus_reads_the_metrics_and_the_alerts_and_panels_name_no_others()
     let rules = folder.path().join("panels.yaml");
     std::fs::write(&rules, as_rules(&dashboard)).unwrap();
     promtool(&tool, &["check", "rules", &rules.to_string_lossy()], "");
+}
+
+/// What Prometheus answers to a question of its API.
+async fn asked(prometheus: std::net::SocketAddr, path: &str) -> Value {
+    let answer = Client::new(prometheus).get(path).await.unwrap();
+    serde_json::from_slice(&answer.body).unwrap_or_default()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_real_prometheus_scrapes_the_server_and_takes_the_alert_rules() {
+    let Some(program) = require("prometheus") else { return };
+    let world = World::start(by_hand()).await;
+    world.fw_ok(&["rollout", "start"]);
+    world.confirmed().await;
+    let [port] = free_ports().unwrap();
+    let spec = ProcSpec::new(&program).unwrap().name("prometheus");
+    let config = json!({
+        "global": { "scrape_interval": "1s", "evaluation_interval": "1s" },
+        "rule_files": [observability().join("alerts.yaml").canonicalize().unwrap()],
+        "scrape_configs": [{ "job_name": "factorywager", "static_configs": [{ "targets": [world.api.to_string()] }] }],
+    });
+    std::fs::write(spec.dir().join("prometheus.yml"), config.to_string()).unwrap();
+    let listen = format!("--web.listen-address=127.0.0.1:{port}");
+    let spec = spec.args(["--config.file=prometheus.yml", "--storage.tsdb.path=data", &listen]);
+    let prometheus = std::net::SocketAddr::from(([127, 0, 0, 1], port));
+    let mut running = spec.spawn().unwrap();
+    running.listening(prometheus, SOON).unwrap();
+    // The share of the first phase, as the server tells it now.
+    let began = std::time::Instant::now();
+    loop {
+        let up = asked(prometheus, "/api/v1/query?query=up").await;
+        let share = asked(prometheus, "/api/v1/query?query=fw_canary_share_ratio").await;
+        let of = |answer: &Value| answer["data"]["result"][0]["value"][1].as_str().map(str::to_owned);
+        if of(&up).as_deref() == Some("1") && of(&share).as_deref() == Some("0.05") {
+            break;
+        }
+        assert!(began.elapsed() < SOON, "{up} {share}\n{}", running.last_lines());
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    }
+    let rules = asked(prometheus, "/api/v1/rules").await;
+    let rules = rules["data"]["groups"][0]["rules"].as_array().unwrap();
+    assert!(rules.len() > 3 && rules.iter().all(|rule| rule["health"] != "err"), "{rules:?}");
 }
