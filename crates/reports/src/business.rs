@@ -8,11 +8,12 @@
 //! Sources: errors and Apdex by exact confidence sequences of two proportions (Robbins 1970), everything else by asymptotic ones
 //! (Waudby-Smith et al. 2024), approximate and only from 100 units a version on.
 
+use fw_model::plan::Business;
 use fw_stats::sequence;
 use serde::Serialize;
 
 use crate::figures::{ALPHA, Figures};
-use crate::story::{BusinessPlan, Story, Visit};
+use crate::story::{Story, Visit};
 
 /// Units of each version from which on a difference gets an interval.
 const UNITS_MIN: f64 = 100.0;
@@ -273,7 +274,7 @@ pub fn impacts(story: &Story) -> Impacts {
     Impacts { currency: (!plan.currency.is_empty()).then(|| plan.currency.clone()), measures }
 }
 
-fn revenue(story: &Story, plan: &BusinessPlan, unit: &str) -> Impact {
+fn revenue(story: &Story, plan: &Business, unit: &str) -> Impact {
     let shown = Shown { name: "revenue", unit, higher_is_better: true, adds_up: true, factor: 1.0 };
     match reported(story, &plan.revenue) {
         true => impact(story, Measure::PerRequest(&plan.revenue), &shown),
@@ -281,7 +282,7 @@ fn revenue(story: &Story, plan: &BusinessPlan, unit: &str) -> Impact {
     }
 }
 
-fn conversion(story: &Story, plan: &BusinessPlan) -> Impact {
+fn conversion(story: &Story, plan: &Business) -> Impact {
     let shown =
         Shown { name: "conversion", unit: "%", higher_is_better: true, adds_up: false, factor: 100.0 };
     // A metric of values says of each unit whether it converted; any other is a count of conversions among requests.
@@ -293,7 +294,7 @@ fn conversion(story: &Story, plan: &BusinessPlan) -> Impact {
     }
 }
 
-fn satisfaction(story: &Story, plan: &BusinessPlan) -> Impact {
+fn satisfaction(story: &Story, plan: &Business) -> Impact {
     let shown =
         Shown { name: "satisfaction", unit: "of 100", higher_is_better: true, adds_up: false, factor: 1.0 };
     match reported(story, &plan.satisfaction) {
@@ -302,7 +303,7 @@ fn satisfaction(story: &Story, plan: &BusinessPlan) -> Impact {
     }
 }
 
-fn error_cost(story: &Story, plan: &BusinessPlan) -> Impact {
+fn error_cost(story: &Story, plan: &Business) -> Impact {
     let shown = Shown {
         name: "errorCost",
         unit: &plan.currency,

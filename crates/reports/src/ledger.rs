@@ -14,9 +14,7 @@ use fw_model::{Counts, Epoch, Timestamp, Variant};
 use crate::figures::Figures;
 use crate::moments::{millis, moment};
 use crate::series::{Stand, Steps};
-use crate::story::{
-    Answer, BusinessPlan, MetricPlan, Moment, PhasePlan, Rollback, Said, Story, Users, Visit,
-};
+use crate::story::{Answer, MetricPlan, Moment, PhasePlan, Rollback, Said, Story, Users, Visit};
 use crate::words::span;
 
 /// Most moments that are kept: the first half and the newest.
@@ -301,7 +299,7 @@ impl Ledger {
             users: Users { stable, canary },
             series: self.steps.series_from(i64::MIN),
             metrics: plan.metrics.iter().map(metric_plan).collect(),
-            business: business_plan(&plan.business),
+            business: plan.business.clone(),
         }
     }
 
@@ -393,16 +391,6 @@ fn metric_plan(spec: &fw_model::plan::MetricSpec) -> (String, MetricPlan) {
         per_request: spec.per == MetricPer::Request,
     };
     (spec.name.clone(), plan)
-}
-
-fn business_plan(business: &fw_model::plan::Business) -> BusinessPlan {
-    BusinessPlan {
-        currency: business.currency.clone(),
-        error_cost: business.error_cost,
-        revenue: business.revenue.clone(),
-        conversion: business.conversion.clone(),
-        satisfaction: business.satisfaction.clone(),
-    }
 }
 
 impl Rollback {

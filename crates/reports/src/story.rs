@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use fw_model::plan::Business;
 use serde::{Deserialize, Serialize};
 
 use crate::{Figures, Series};
@@ -68,7 +69,7 @@ pub struct Story {
     #[serde(default)]
     pub metrics: BTreeMap<String, MetricPlan>,
     /// What things cost and earn, as the config says.
-    pub business: BusinessPlan,
+    pub business: Business,
 }
 
 /// Different users, about.
@@ -104,22 +105,6 @@ pub struct MetricPlan {
     pub higher_is_better: bool,
     /// Whether each request is a unit (else each value is one).
     pub per_request: bool,
-}
-
-/// What things cost and earn, as the config says.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct BusinessPlan {
-    /// Unit of money, such as `EUR`; may be empty.
-    pub currency: String,
-    /// What a failed request costs, in that unit.
-    pub error_cost: Option<f64>,
-    /// The custom metric whose values are revenue.
-    pub revenue: String,
-    /// The custom metric whose values are conversions.
-    pub conversion: String,
-    /// The custom metric whose values are satisfaction.
-    pub satisfaction: String,
 }
 
 /// A stay at one share.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use fw_api::wire::MetricReport;
 use fw_api::{Report, ReportAnswer, Status};
 use fw_engine::rollout::Tally;
-use fw_model::{Epoch, RunId, ServiceKey, Split, Timestamp, Variant};
+use fw_model::{Epoch, RunId, ServiceKey, Split, Timestamp};
 use fw_store::{IdempotencyRow, Published, RolloutFilter, RolloutLog, RolloutRow};
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -80,6 +80,8 @@ pub struct RunView {
     pub summary: Value,
     /// Counts of this phase by variant.
     pub counts: Tally,
+    /// Different users over the rollout, about, of stable and of the canary; none where nobody tells.
+    pub users: [Option<u64>; 2],
 }
 
 impl Handle {
@@ -325,9 +327,8 @@ impl Handle {
     /// Different users of a run, about, of stable and of the canary; none where nobody tells, or for a past run.
     pub fn users(&self, run: &RunId) -> [Option<u64>; 2] {
         let views = self.views();
-        let view = views.services.get(&run.key).and_then(|s| s.run.clone()).filter(|view| view.run == *run);
-        let of = |variant: Variant| view.as_ref()?.detail["users"][variant.as_str()].as_u64();
-        [of(Variant::Stable), of(Variant::Canary)]
+        let latest = views.services.get(&run.key).and_then(|service| service.run.as_ref());
+        latest.filter(|view| view.run == *run).map_or([None, None], |view| view.users)
     }
 
     /// Follows a service's split; the present one at once.

@@ -64,13 +64,15 @@ pub(super) fn views(services: &BTreeMap<ServiceKey, Service>, now: fw_model::Tim
         epoch: service.state.epoch,
         sources: service.state.sources.len(),
         run: service.state.run.as_ref().map(|run| {
+            let users = service.state.users();
             Arc::new(RunView {
                 run: run.rollout.run.clone(),
                 started_at: run.rollout.started_at,
                 status: view::status_of(&run.shown, &run.report, now),
-                detail: view::detail_of(&run.shown, &run.report, service.state.users(), now),
+                detail: view::detail_of(&run.shown, &run.report, users, now),
                 summary: view::run_summary(&run.shown, &run.report, now),
                 counts: run.rollout.tally.clone(),
+                users,
             })
         }),
     };

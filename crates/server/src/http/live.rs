@@ -76,8 +76,13 @@ async fn follow(mut watcher: Watcher, out: sse::Out) {
 impl Watcher {
     /// What is new; none where nothing is.
     async fn frame(&mut self) -> Result<Option<Bytes>, Refusal> {
-        let run = self.handle.run_of(&self.name).await?;
-        let view = self.handle.latest(Some(&self.name), None).ok().flatten().filter(|view| view.run == run);
+        let view = self.handle.latest(Some(&self.name), None).ok().flatten();
+        // What is no service's latest run stays the run it is: it is looked up once.
+        let run = match (&view, &self.told) {
+            (Some(view), _) => view.run.clone(),
+            (None, Some(told)) => told.run.clone(),
+            (None, None) => self.handle.run_of(&self.name).await?,
+        };
         let same_run = self.told.as_ref().filter(|told| told.run == run);
         let is_news = |told: &Told| match (&told.view, &view) {
             (Some(before), Some(now)) => !Arc::ptr_eq(before, now),

@@ -83,27 +83,31 @@ impl Stories {
     /// events are no longer kept and no story is on the shelf.
     pub(crate) async fn story(&self, name: &str) -> Result<Story, Refusal> {
         let run = self.handle.run_of(name).await?;
-        let shelved = self.shelved(&run).await?;
-        let telling = self.telling(&run);
-        let mut telling = telling.lock().await;
-        match self.tell(&run, &mut telling).await {
-            Ok(()) => {}
-            Err(Refusal::Gone(_)) if shelved.is_some() => {}
-            Err(refusal) => return Err(refusal),
-        }
-        let users = self.handle.users(&run);
-        match (telling.ledger.as_ref(), shelved) {
-            (None, Some(shelved)) => Ok(shelved),
-            (None, None) => Err(Refusal::Gone(run.to_string())),
-            (Some(ledger), shelved) => {
-                let mut story = ledger.story(users);
-                let before = shelved.map(|story| story.users).unwrap_or_default();
-                // Who came is known only while data planes tell of it.
-                story.users.stable = story.users.stable.or(before.stable);
-                story.users.canary = story.users.canary.or(before.canary);
+        let told = self.told(&run).await;
+        // Who came is known only while data planes tell of it; and events are not kept for ever.
+        let needs_shelf = match &told {
+            Ok(story) => story.users.stable.is_none() || story.users.canary.is_none(),
+            Err(refusal) => matches!(refusal, Refusal::Gone(_)),
+        };
+        let shelved = if needs_shelf { self.shelved(&run).await? } else { None };
+        match (told, shelved) {
+            (Ok(mut story), Some(before)) => {
+                story.users.stable = story.users.stable.or(before.users.stable);
+                story.users.canary = story.users.canary.or(before.users.canary);
                 Ok(story)
             }
+            (Err(Refusal::Gone(_)), Some(shelved)) => Ok(shelved),
+            (told, _) => told,
         }
+    }
+
+    /// The story of a run as its events tell it.
+    async fn told(&self, run: &RunId) -> Result<Story, Refusal> {
+        let telling = self.telling(run);
+        let mut telling = telling.lock().await;
+        self.tell(run, &mut telling).await?;
+        let ledger = telling.ledger.as_ref().ok_or_else(|| Refusal::Gone(run.to_string()))?;
+        Ok(ledger.story(self.handle.users(run)))
     }
 
     /// Measurements of a run after a point; all of them where its steps have another length now, or without one.
@@ -138,7 +142,8 @@ impl Stories {
                 let Ok(page) = self.handle.events_after(cursor, None, PAGE).await else { break };
                 let Some(last) = page.last().map(|event| event.id) else { break };
                 cursor = last;
-                for event in page.iter().filter(|event| is_rest(&event.kind)) {
+                // Published with everything that brings a run to rest.
+                for event in page.iter().filter(|event| event.kind == "report_ready") {
                     self.put(&event.run).await;
                 }
             }
@@ -216,11 +221,6 @@ impl Stories {
             }
         }
     }
-}
-
-/// Whether a run comes to rest with an event of this type.
-fn is_rest(kind: &str) -> bool {
-    matches!(kind, "rollback_completed" | "rollout_completed" | "rollout_aborted")
 }
 
 /// Takes events into a ledger; the first of a run makes one.
