@@ -128,6 +128,19 @@ pub enum EventBody {
         /// Why.
         reason: Option<String>,
     },
+    /// A gate of a phase was answered (beside the contract's list: ours).
+    GateAnswered {
+        /// Position of the phase; none once a no has moved traffic back.
+        phase: Option<u64>,
+        /// What was asked, in a few words.
+        gate: String,
+        /// `approve` or `reject`.
+        answer: String,
+        /// Who; `default` where nobody answered in time.
+        actor: String,
+        /// Why.
+        reason: Option<String>,
+    },
     /// A report can be read.
     ReportReady {
         /// completion or rollback.
@@ -154,6 +167,7 @@ impl EventBody {
             EventBody::RollbackCompleted { .. } => "rollback_completed",
             EventBody::RolloutCompleted { .. } => "rollout_completed",
             EventBody::RolloutAborted { .. } => "rollout_aborted",
+            EventBody::GateAnswered { .. } => "gate_answered",
             EventBody::ReportReady { .. } => "report_ready",
         }
     }

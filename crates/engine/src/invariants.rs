@@ -5,6 +5,7 @@
 //! says about itself.
 
 use fw_model::plan::OnInconclusive;
+use fw_model::release::Answer;
 use fw_model::{Split, Timestamp};
 
 use crate::analysis::{self, Judgement};
@@ -73,6 +74,7 @@ pub fn growth_is_justified(before: &Rollout, event: &Event, after: &Rollout) -> 
         Event::Paused(_)
         | Event::RollbackRequested { .. }
         | Event::AbortRequested(_)
+        | Event::GateAnswered { .. }
         | Event::Superseded { .. }
         | Event::Quarantined { .. } => false,
     }
@@ -85,9 +87,13 @@ fn may_advance(before: &Rollout, look: &Look) -> bool {
     let judgement: Judgement = analysis::judge(&seen);
     let calm = judgement.lead().is_none() && judgement.split_alarm.is_none();
     let proven = judgement.questions.iter().all(|q| q.answered) && !judgement.questions.is_empty();
+    let gates = phase.gates.iter().zip(&seen.gates).all(|(gate, state)| {
+        // A gate whose time is over is answered by its default in the same look.
+        state.is_open(gate) || (gate.expires.is_some() && gate.default == Answer::Approve)
+    });
     let declared =
         seen.plan.analysis.on_inconclusive == OnInconclusive::Advance && seen.watched >= phase.max_duration();
-    calm && seen.watched >= phase.duration && (proven || declared)
+    calm && gates && seen.watched >= phase.duration && (proven || declared)
 }
 
 /// 2: Epochs only grow, and every change of the share has a new one.

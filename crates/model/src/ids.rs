@@ -26,6 +26,9 @@ pub enum IdError {
     /// Not of the form `service.7` or `service@region.7`.
     #[error("a run is written service.NUMBER or service@region.NUMBER, not {0:?}")]
     Run(String),
+    /// Not of the form `service.r7` or `service@region.r7`.
+    #[error("a release is written service.rNUMBER or service@region.rNUMBER, not {0:?}")]
+    Release(String),
 }
 
 fn check(what: &'static str, name: &str) -> Result<(), IdError> {

@@ -9,6 +9,7 @@ mod histogram;
 mod ids;
 mod observation;
 pub mod plan;
+pub mod release;
 mod secret;
 pub mod split;
 mod time;

@@ -3,5 +3,6 @@
 //! Each provider is a pure `render` (what the router or receiver should be told, as a value) and a thin `apply`.
 //! What decides is in the engine, never here.
 
+pub mod ask;
 pub mod notify;
 pub mod traffic;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use fw_engine::{Notice, Report, Rollout};
 use fw_model::Timestamp;
+use fw_model::release::Answer;
 
 use crate::story::Moment;
 use crate::words::{percent, span};
@@ -15,6 +16,7 @@ pub(crate) fn moment(notice: &Notice, rollout: &Rollout, report: &Report, at: Ti
         Notice::Advanced { forced: Some(by), .. } => (Some(&by.actor), by.reason.as_ref()),
         Notice::Paused { actor, reason }
         | Notice::Resumed { actor, reason }
+        | Notice::GateAnswered { actor, reason, .. }
         | Notice::Aborted { actor, reason } => (Some(actor), reason.as_ref()),
         _ => (None, None),
     };
@@ -69,6 +71,13 @@ fn said(
                 n => format!("{n} data planes fell silent and did not confirm; the others had after {after}"),
             };
             ("rollback_completed", text)
+        }
+        Notice::GateAnswered { gate, answer, .. } => {
+            let word = match answer {
+                Answer::Approve => "yes",
+                Answer::Reject => "no",
+            };
+            ("gate_answered", format!("{gate}: {word}"))
         }
         Notice::Completed => {
             let (took, version) = (span(at.since(rollout.started_at)), &rollout.plan.canary.version);

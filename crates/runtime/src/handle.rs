@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use fw_api::wire::MetricReport;
 use fw_api::{Report, ReportAnswer, Status};
+use fw_engine::Rollout;
 use fw_engine::rollout::Tally;
 use fw_model::{Epoch, RunId, ServiceKey, Split, Timestamp};
 use fw_store::{IdempotencyRow, Published, RolloutFilter, RolloutLog, RolloutRow};
@@ -82,6 +83,8 @@ pub struct RunView {
     pub counts: Tally,
     /// Different users over the rollout, about, of stable and of the canary; none where nobody tells.
     pub users: [Option<u64>; 2],
+    /// The rollout itself.
+    pub rollout: Arc<Rollout>,
 }
 
 impl Handle {

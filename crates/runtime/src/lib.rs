@@ -9,6 +9,7 @@ mod core;
 mod handle;
 mod refusal;
 pub mod view;
+pub mod windows;
 
 pub use clock::{Clock, SystemClock};
 pub use core::{BootError, Command, Idempotency, ServiceDef, StartRequest};

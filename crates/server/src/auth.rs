@@ -24,6 +24,8 @@ pub(crate) enum Need {
     View,
     /// Start and steer rollouts: operator.
     Operate,
+    /// Answer gates: approver.
+    Approve,
     /// Report observations and metrics, follow splits: reporter.
     Report,
 }
@@ -63,8 +65,16 @@ pub(crate) fn need_of(method: &Method, path: &str) -> Option<Need> {
         _ if is_track(path) => Some(Need::Report),
         _ if is_ofrep(path) => Some(Need::View),
         _ if reads => Some(Need::View),
+        _ if is_answer(path) => Some(Need::Approve),
         _ => Some(Need::Operate),
     }
+}
+
+/// Whether a path answers a gate: of a rollout, or of a release.
+fn is_answer(path: &str) -> bool {
+    let of = |prefix: &str| path.strip_prefix(prefix).and_then(|rest| rest.split_once('/'));
+    let action = of("/api/v1/rollouts/").or_else(|| of("/api/v1/releases/")).map(|(_, action)| action);
+    matches!(action, Some("approve" | "reject"))
 }
 
 /// The actor of a request that may do what it wants: the token's name, or `local:USER` without tokens.
@@ -120,6 +130,7 @@ fn roles_for(need: Need) -> &'static [Role] {
     match need {
         Need::View => &[Role::Viewer, Role::Operator, Role::Approver],
         Need::Operate => &[Role::Operator],
+        Need::Approve => &[Role::Approver],
         Need::Report => &[Role::Reporter],
     }
 }

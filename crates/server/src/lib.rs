@@ -4,6 +4,7 @@
 //! receivers outside of what was published.
 
 mod auth;
+mod gates;
 pub mod http;
 pub mod notify;
 mod serve;

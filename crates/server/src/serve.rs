@@ -13,6 +13,7 @@ use std::time::Duration;
 use fw_model::ServiceKey;
 use fw_model::flag::Slice;
 use fw_model::plan::RouterKind;
+use fw_providers::ask::Asker;
 use fw_providers::traffic;
 use fw_proxy::{ForcedVariant, Limits, Proxy, ProxySettings, Timeouts, TlsSettings};
 use fw_runtime::config::ServiceConfig;
@@ -22,6 +23,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
+use crate::gates;
 use crate::http::metrics::{Family, PROXY_ACCEPTED, PROXY_CONNECTIONS};
 use crate::http::{self, App, FlagBoard, HttpSettings, ServedFlag};
 use crate::notify::{Notifier, NotifyError, Timing};
@@ -84,6 +86,9 @@ pub enum ServeError {
     /// A receiver of notifications can't be used.
     #[error(transparent)]
     Notify(#[from] NotifyError),
+    /// Nobody can be asked over TLS.
+    #[error("requests to webhooks and health URLs can't be made: {0}")]
+    Asker(String),
     /// OFREP knows flags by their key alone.
     #[error("the flag {flag:?} is in the configs of {first} and {second}: a key may stand in one only")]
     FlagTwice {
@@ -174,6 +179,8 @@ impl Server {
             loops.push(tokio::spawn(traffic::proxy::drive(proxy.clone(), split, stopping.clone(), take)));
             proxies.push((key, proxy));
         }
+        let asker = Arc::new(Asker::new(None).map_err(ServeError::Asker)?);
+        loops.push(tokio::spawn(gates::run(handle.clone(), asker.clone(), stopping.clone())));
         loops.push(tokio::spawn(stories.clone().shelve(stopping.clone())));
         let ready = Arc::new(AtomicBool::new(true));
         let app = App::new(handle.clone(), settings, board, ready.clone(), proxy_metrics(&proxies))

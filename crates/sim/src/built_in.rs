@@ -25,6 +25,7 @@ pub fn built_in_plan(key: ServiceKey) -> Plan {
         risk_score: 50.0,
         description: String::new(),
         criteria: SuccessCriteria::default(),
+        gates: vec![],
     };
     let shares = [5.0, 100.0].into_iter().filter_map(|share| Percent::new(share).ok());
     let mut plan = Plan::seed(key);

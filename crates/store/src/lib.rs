@@ -12,6 +12,7 @@ mod admit;
 mod batch;
 mod error;
 mod group;
+mod journal;
 pub mod limits;
 mod log;
 mod memory;
@@ -26,6 +27,9 @@ pub mod conformance;
 pub use batch::Batch;
 pub use error::{Error, Fault};
 pub use group::{GroupCommitter, Ticket};
+pub use journal::{
+    JOURNAL_PAYLOAD_BYTES_MAX, Journal, JournalError, JournalRow, MemoryJournal, SqliteJournal, Subject,
+};
 pub use log::{
     Compacted, Loaded, LoadedRollout, LogInfo, PublishedRange, Retention, RolloutFilter, RolloutLog,
 };

@@ -48,6 +48,10 @@ pub(crate) enum RolloutCommand {
     },
     /// End it: no traffic to the canary
     Abort(Steer),
+    /// Say yes to the approval that the phase waits for
+    Approve(Steer),
+    /// Say no to it: traffic goes back to stable
+    Reject(Steer),
     /// List the rollouts of the server
     List,
     /// Follow a rollout live; in a terminal as a view, else as lines

@@ -196,6 +196,8 @@ fn help_of_rollouts() {
               advance   Go to the next phase now, whatever it waits for
               rollback  Move traffic back now
               abort     End it: no traffic to the canary
+              approve   Say yes to the approval that the phase waits for
+              reject    Say no to it: traffic goes back to stable
               list      List the rollouts of the server
               watch     Follow a rollout live; in a terminal as a view, else as lines
               events    Print events as they come

@@ -101,6 +101,10 @@ fn words(event: &StreamedEvent, moment: &Moment) -> String {
         }
         EventBody::RiskAlert { text, .. } => clean(text),
         EventBody::RollbackStarted { .. } | EventBody::RollbackCompleted { .. } => rollback_words(body),
+        EventBody::GateAnswered { gate, answer, actor, reason, .. } => {
+            let word = if answer == "approve" { "yes" } else { "no" };
+            format!("{}: {word}{}", clean(gate), by(Some(actor), reason.as_deref()))
+        }
         EventBody::RolloutCompleted { final_health, .. } => format!("health {}", health(*final_health)),
         EventBody::RolloutAborted { actor, reason, .. } => {
             by(Some(actor), reason.as_deref()).trim_start_matches([',', ' ']).to_owned()
@@ -196,6 +200,7 @@ mod tests {
             json!({"type": "rollback_completed", "fromPhase": 1, "toPhase": null, "percentage": 0.0, "recoveryMs": 42, "unconfirmed": ["p1"]}),
             json!({"type": "rollout_completed", "finalHealth": 97.5, "totalDurationMs": 1000}),
             json!({"type": "rollout_aborted", "finalHealth": null, "totalDurationMs": 1000, "actor": "ci", "reason": "wrong build"}),
+            json!({"type": "gate_answered", "phase": 1, "gate": "2 approvals", "answer": "approve", "actor": "ann", "reason": "looks fine"}),
             json!({"type": "report_ready", "kind": "completion", "url": "/api/v1/rollouts/checkout.3/reports/completion"}),
             json!({"type": "something_new"}),
         ];
@@ -218,6 +223,7 @@ mod tests {
             15:40:00  checkout.3  rollback_completed  at stable after 42 ms, not confirmed by p1
             15:40:00  checkout.3  rollout_completed   health 97.5
             15:40:00  checkout.3  rollout_aborted     by ci: wrong build
+            15:40:00  checkout.3  gate_answered       2 approvals: yes, by ann: looks fine
             15:40:00  checkout.3  report_ready        completion report: /api/v1/rollouts/checkout.3/reports/completion
             15:40:00  checkout.3  something_new       running, phase 1 (25 %), health 92, healthy"#]].assert_eq(&lines.join("\n"));
     }

@@ -126,6 +126,25 @@ fn show_writes_every_default_out_and_reads_back() {
             warmUp: 5s
         metrics: []
         business: { revenue: revenue, conversion: conversion, satisfaction: user_satisfaction }
+        release:
+          strategy: canary
+          approval:
+            limit: 50
+            quorum: 1
+            expires: 1d
+            default: reject
+          checks:
+            freeze: []
+            dependsOn: []
+            commands: []
+            webhooks: []
+          gates:
+            deploy: []
+            rollout: []
+            finish: []
+          health: { path: "/", timeout: 5s }
+          bake: 0ms
+          keepOld: 1h
         flags: []
         ofrep: { ratePerSecond: 0 }
         notifications: []

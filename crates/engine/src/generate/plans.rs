@@ -7,6 +7,7 @@ use fw_model::plan::{
     AnalysisPolicy, Better, Evidence, METRIC_MARGIN_DEFAULT, MetricKind, MetricPer, MetricRole, MetricSpec,
     OnInconclusive, OnNoSafeTarget, OnSharedBreach, RollbackTriggers, SuccessCriteria,
 };
+use fw_model::release::{Answer, Gate, GateKind};
 use fw_model::{Percent, Phase, Plan, ServiceKey};
 
 use super::Rng;
@@ -109,5 +110,22 @@ fn phase(rng: &mut Rng, position: usize, share: f64) -> Phase {
         risk_score: rng.pick(&[0.0, 50.0, 100.0]),
         description: String::new(),
         criteria,
+        gates: if rng.chance(15.0) { gates(rng) } else { vec![] },
     }
+}
+
+/// One or two gates of any kind.
+fn gates(rng: &mut Rng) -> Vec<Gate> {
+    let many = 1 + rng.below(2);
+    (0..many)
+        .map(|_| Gate {
+            kind: match rng.below(4) {
+                0 => GateKind::Window("Mon-Fri 09:00-17:00 UTC".parse().expect("a sound window")),
+                1 => GateKind::Webhook { url: "http://127.0.0.1:9/ask".into() },
+                _ => GateKind::Approval { quorum: 1 + rng.below(2) as u32 },
+            },
+            expires: rng.chance(50.0).then(|| Duration::from_secs(rng.pick(&[5, 60, 600]))),
+            default: rng.pick(&[Answer::Approve, Answer::Reject]),
+        })
+        .collect()
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use fw_model::release::Answer;
 use fw_model::{Epoch, RunId, Salt, ServiceKey, ServiceName, Timestamp};
 
 use super::world::World;
@@ -76,6 +77,9 @@ impl Generator {
             _ if anything => &Do::ALL,
             _ if is_over(rollout) && rollout.status != Status::Completed => &[Do::Start],
             Status::Pending => &[Do::Abort],
+            Status::Running if rollout.phase().is_some_and(|phase| !phase.gates.is_empty()) => {
+                &[Do::Answer, Do::Answer, Do::Answer, Do::Pause, Do::RollBack]
+            }
             Status::Running => &[Do::Pause, Do::Pause, Do::Advance, Do::RollBack, Do::RollBack],
             Status::Paused => &[Do::Resume, Do::Resume, Do::Resume, Do::Advance, Do::RollBack],
             Status::RollingBack => &[Do::Abort],
@@ -106,6 +110,13 @@ impl Generator {
                 Event::RollbackRequested { to, by }
             }
             Do::Abort => Event::AbortRequested(by),
+            Do::Answer => {
+                let actor = self.rng.pick(&["local:ann", "local:bob", "local:cleo"]).to_owned();
+                let phase = rollout.position.unwrap_or(0) + usize::from(self.rng.chance(3.0));
+                let answer = if self.rng.chance(85.0) { Answer::Approve } else { Answer::Reject };
+                let gate = self.rng.below(2) as usize;
+                Event::GateAnswered { phase, gate, answer, by: Requested { actor, ..by } }
+            }
             Do::Supersede => {
                 Event::Superseded { by: RunId { key: rollout.run.key.clone(), number: self.runs + 1 } }
             }
@@ -123,18 +134,20 @@ enum Do {
     Advance,
     RollBack,
     Abort,
+    Answer,
     Supersede,
     Quarantine,
 }
 
 impl Do {
-    const ALL: [Do; 8] = [
+    const ALL: [Do; 9] = [
         Do::Start,
         Do::Pause,
         Do::Resume,
         Do::Advance,
         Do::RollBack,
         Do::Abort,
+        Do::Answer,
         Do::Supersede,
         Do::Quarantine,
     ];

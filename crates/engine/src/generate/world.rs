@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use fw_model::release::{Gate, GateKind};
 use fw_model::{Apdex, Counts, Epoch, MetricSums, SourceId, Variant};
 
 use super::Rng;
@@ -126,6 +127,7 @@ impl World {
             deltas: self.deltas(rng, rollout),
             in_flight: self.in_flight(rng),
             sources: sources.collect(),
+            windows: windows(rng, rollout),
         }
     }
 
@@ -306,4 +308,12 @@ fn counts(
         counts.metrics.insert(crate::rollout::SATISFACTION_METRIC.into(), sums);
     }
     counts
+}
+
+/// Windows of the present phase, open more often than not; once in a while something that is no window.
+fn windows(rng: &mut Rng, rollout: &Rollout) -> Vec<(usize, bool)> {
+    let gates = rollout.phase().map_or(&[][..], |phase| &phase.gates);
+    let is_window = |gate: &Gate| matches!(gate.kind, GateKind::Window(_));
+    let places = gates.iter().enumerate().filter(|(_, gate)| is_window(gate)).map(|(place, _)| place);
+    places.map(|place| (if rng.chance(2.0) { place + 1 } else { place }, rng.chance(70.0))).collect()
 }

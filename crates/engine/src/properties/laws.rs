@@ -56,7 +56,11 @@ impl Laws {
             Notice::RollbackStarted { .. } => (self.held, self.moving) = (false, true),
             Notice::RollbackCompleted { .. } => self.moving = false,
             Notice::Aborted { .. } => (self.held, self.moving) = (false, false),
-            Notice::Started | Notice::Metrics { .. } | Notice::Resumed { .. } | Notice::RiskAlert { .. } => {}
+            Notice::Started
+            | Notice::Metrics { .. }
+            | Notice::Resumed { .. }
+            | Notice::RiskAlert { .. }
+            | Notice::GateAnswered { .. } => {}
         }
         match notice {
             Notice::Held => !held && !moving,

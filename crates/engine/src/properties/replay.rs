@@ -9,7 +9,7 @@ use crate::generate::apply;
 use crate::rollout::{Effect, EffectId, Event, Rollout};
 
 /// Lives replayed.
-const LIVES: u64 = 400;
+const LIVES: u64 = 500;
 
 /// State and effects of a log; events that are refused are left out of it.
 fn replay(log: &[Entry]) -> (Vec<Entry>, Option<Rollout>, Vec<(EffectId, Effect)>) {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use fw_model::Timestamp;
 use fw_model::plan::{OnInconclusive, OnNoSafeTarget, OnSharedBreach};
 
+use super::gates;
 use super::sources::{Planes, SILENT_AFTER};
 use super::{Rollout, Status, Trigger, WaitingKind, health_of};
 use crate::analysis::{Judgement, Strength, Verdict};
@@ -209,6 +210,7 @@ pub(super) fn reasons(
         return reasons;
     }
     reasons.extend(unanswered(rollout, judgement));
+    reasons.extend(gates::reasons(rollout, now));
     if reasons.is_empty() && !rollout.plan.auto_advance {
         let text = "the phase is over and healthy; autoAdvance is off, so a person advances it";
         reasons.push(Reason::new(WaitingKind::Person, text));
@@ -226,7 +228,8 @@ fn time_left(rollout: &Rollout) -> Option<Reason> {
 /// What is open in this phase, data planes apart: its time and every question, whichever comes first.
 pub(super) fn open(rollout: &Rollout, judgement: &Judgement) -> Vec<Reason> {
     let questions = rollout.phase().map_or(vec![], |_| unanswered(rollout, judgement));
-    time_left(rollout).into_iter().chain(questions).collect()
+    let gates = gates::reasons(rollout, rollout.entered_at);
+    time_left(rollout).into_iter().chain(questions).chain(gates).collect()
 }
 
 /// What keeps a phase from being judged, whatever its time.

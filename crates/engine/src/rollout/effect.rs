@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use fw_model::release::Answer;
 use fw_model::{Counts, Epoch, SourceId, Weight};
 
 use super::{Actor, Report, Rollout, Trigger, Waiting};
@@ -107,6 +108,17 @@ pub enum Notice {
         recovery: Duration,
         /// Data planes that fell silent.
         unconfirmed: Vec<SourceId>,
+    },
+    /// A gate of the phase was answered.
+    GateAnswered {
+        /// What was asked, in a few words.
+        gate: String,
+        /// Yes or no.
+        answer: Answer,
+        /// Who.
+        actor: Actor,
+        /// Why.
+        reason: Option<String>,
     },
     /// 100 % canary, for good.
     Completed,

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use fw_model::{Counts, Epoch, Histogram, Plan, RunId, Salt, SourceId, Variant};
 
+use fw_model::release::Answer;
+
 use crate::analysis::History;
 
 /// Who did something: a token's name, or `local:<user>`.
@@ -73,6 +75,17 @@ pub enum Event {
     },
     /// A person ended it.
     AbortRequested(Requested),
+    /// A gate of a phase was answered.
+    GateAnswered {
+        /// Position of the phase.
+        phase: usize,
+        /// Which of its gates, from 0.
+        gate: usize,
+        /// Yes or no.
+        answer: Answer,
+        /// Who (a person, or what was asked) and why.
+        by: Requested,
+    },
     /// A new rollout of the service began after this one had been rolled back.
     Superseded {
         /// The new one.
@@ -96,6 +109,8 @@ pub struct Look {
     pub in_flight: InFlight,
     /// Every data plane that is known.
     pub sources: Vec<SourceSeen>,
+    /// Windows among the gates of the present phase, by position: whether each is open now. Only the clock outside knows.
+    pub windows: Vec<(usize, bool)>,
 }
 
 /// New counts of one epoch, variant and instance.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use fw_model::{Timestamp, Variant};
 
 use super::decide::{self, Decision};
+use super::gates;
 use super::moves::Draft;
 use super::sources::{self, Planes, Stand};
 use super::{Delta, Look, Notice, Rollout, Status, Tally, Transition};
@@ -55,6 +56,7 @@ pub(crate) fn absorb(next: &mut Rollout, seen: &Look, planes: &Planes) -> bool {
     let live = seen.sources.iter().filter(|s| s.is_live()).map(|s| s.id.clone()).collect();
     material |= live != next.live;
     next.live = live;
+    material |= gates::see_windows(next, &seen.windows);
     let confirmed = planes.all_confirmed();
     material |= confirmed != next.confirmed;
     next.confirmed = confirmed;
@@ -136,6 +138,10 @@ fn act(draft: &mut Draft, planes: &Planes) {
             let decide::Alert { trigger, value, limit, text } = alert;
             draft.publish(Notice::RiskAlert { trigger, value, limit, text });
         }
+    }
+    gates::expire(draft);
+    if draft.next.status == Status::RollingBack {
+        return;
     }
     let decision = decide::decide(&draft.next, &judgement, planes, draft.now);
     draft.judged = Some(judgement);

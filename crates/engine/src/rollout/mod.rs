@@ -7,6 +7,7 @@ mod commands;
 mod decide;
 mod effect;
 mod event;
+pub(crate) mod gates;
 mod health;
 mod look;
 mod moves;
@@ -18,6 +19,7 @@ mod step;
 
 pub use effect::{Effect, EffectId, Notice, Transition};
 pub use event::{Actor, Delta, Event, InFlight, Look, Requested, SourceSeen, Started, Target};
+pub use gates::{GateState, Said};
 pub(crate) use health::score;
 pub use health::{HealthParts, SATISFACTION_METRIC, health_of};
 pub use report::{Report, Waiting, WaitingKind, report_of};

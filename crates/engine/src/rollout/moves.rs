@@ -2,6 +2,7 @@
 
 use fw_model::{Timestamp, Weight};
 
+use super::gates::GateState;
 use super::{Effect, EffectId, Moving, Notice, Report, Rollout, Status, Transition, Trigger, report};
 use crate::analysis::Judgement;
 use crate::plant::{self, Bug};
@@ -57,6 +58,8 @@ impl Draft {
         next.alerted.clear();
         // What was waited for in the last visit says nothing about how long this one waits.
         next.waiting.clear();
+        let gates = position.and_then(|p| next.plan.phases.get(p)).map_or(0, |phase| phase.gates.len());
+        next.gates = vec![GateState::default(); gates];
         next.analysis.enter_phase(&ended.stable, weight == Weight::FULL);
         self.judged = None;
         self.entered = true;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use fw_model::{Counts, Epoch, Phase, Plan, RunId, Salt, SourceId, Timestamp, Weight};
 
+use super::gates::GateState;
 use super::{Trigger, Waiting};
 use crate::analysis;
 
@@ -149,6 +150,8 @@ pub struct Rollout {
     pub metrics_at: Timestamp,
     /// Why it is quarantined: an invariant was violated and only a person may move it.
     pub quarantine: Option<String>,
+    /// How the gates of the present phase stand, in their order.
+    pub gates: Vec<GateState>,
     /// Effects emitted so far: makes their ids.
     pub effects: u64,
 }

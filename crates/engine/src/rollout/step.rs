@@ -32,6 +32,16 @@ pub enum Rejection {
         /// Where it is.
         at: usize,
     },
+    /// There is no such gate, it is of another phase, or it was answered.
+    #[error("gate {gate} of phase {phase} can't be answered: {why}")]
+    NoSuchGate {
+        /// Position of the phase.
+        phase: usize,
+        /// Which of its gates.
+        gate: usize,
+        /// What is the matter.
+        why: String,
+    },
     /// A second beginning.
     #[error("{0} has begun already")]
     AlreadyStarted(RunId),
@@ -79,6 +89,7 @@ pub fn begin(started: &Started, now: Timestamp) -> Result<Transition, Rejection>
         alerted: BTreeSet::new(),
         metrics_at: now,
         quarantine: None,
+        gates: vec![],
         effects: 0,
     };
     let mut draft = Draft::new(&rollout, now);
@@ -100,6 +111,9 @@ pub fn step(rollout: &Rollout, event: &Event, now: Timestamp) -> Result<Transiti
         Event::Advanced(by) => commands::advance(rollout, by, now),
         Event::RollbackRequested { to, by } => commands::roll_back(rollout, *to, by, now),
         Event::AbortRequested(by) => commands::abort(rollout, by, now),
+        Event::GateAnswered { phase, gate, answer, by } => {
+            commands::answer(rollout, (*phase, *gate), *answer, by, now)
+        }
         Event::Superseded { .. } => commands::supersede(rollout, now),
         Event::Quarantined { reason } => Ok(commands::quarantine(rollout, reason, now)),
     }

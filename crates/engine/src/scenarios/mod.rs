@@ -9,6 +9,7 @@ mod alerts;
 mod clock;
 mod concentrated;
 mod confirm;
+mod gates;
 mod guard;
 mod hold;
 mod life;

@@ -79,6 +79,7 @@ fn run(
         let source =
             SourceSeen { id: SourceId("p1".into()), silent_for: Duration::ZERO, confirmed: rollout.epoch };
         let look = Look {
+            windows: vec![],
             watched: Duration::from_secs(1),
             deltas,
             in_flight: InFlight::default(),

@@ -7,6 +7,7 @@
 //!                                          ten looks 2 s apart, each seeing 100 canary requests, 3 errors,
 //!                                          50 ms, 7 answers 4xx; 5 under way since 4 s; 50 of the epoch before
 //! look until=phase_advanced canary=100     looks until such a line is told (at most 1000)
+//! approve WHO, reject WHO                  answers the first gate of the phase
 //! pause, resume, advance, rollback [previous|stable|N], abort, supersede, quarantine WHY
 //! clock -600s                              the wall clock steps
 //! show, evidence                           how it stands; why it went back
@@ -14,6 +15,7 @@
 
 use std::time::Duration;
 
+use fw_model::release::Answer;
 use fw_model::{Apdex, Counts, DurationStats, Epoch, Histogram, RunId, Salt, SourceId, Timestamp, Variant};
 
 use super::settings::{plan, seconds};
@@ -49,6 +51,7 @@ struct Seen {
     gap: Duration,
     deltas: Vec<(Variant, bool, Counts, &'static str)>,
     in_flight: InFlight,
+    windows: Vec<(usize, bool)>,
 }
 
 /// The story of a script.
@@ -114,6 +117,11 @@ impl Teller {
 
     fn command(&self, command: &str, words: &[&str]) -> Event {
         let by = Requested { actor: "ann".into(), reason: None };
+        let answer = |answer: Answer| {
+            let phase = self.rollout().position.unwrap_or(0);
+            let who = words.first().copied().unwrap_or("ann");
+            Event::GateAnswered { phase, gate: 0, answer, by: Requested { actor: who.into(), reason: None } }
+        };
         match command {
             "pause" => Event::Paused(by),
             "resume" => Event::Resumed(by),
@@ -126,6 +134,8 @@ impl Teller {
                 };
                 Event::RollbackRequested { to, by }
             }
+            "approve" => answer(Answer::Approve),
+            "reject" => answer(Answer::Reject),
             "abort" => Event::AbortRequested(by),
             "supersede" => Event::Superseded { by: "checkout.8".parse().unwrap() },
             "quarantine" => Event::Quarantined { reason: words.join(" ") },
@@ -177,6 +187,7 @@ impl Teller {
             deltas: seen.deltas.iter().map(delta).collect(),
             in_flight: seen.in_flight.clone(),
             sources: self.planes.iter().map(source).collect(),
+            windows: seen.windows.clone(),
         };
         self.take(&Event::Looked(look)).unwrap();
     }
@@ -213,11 +224,13 @@ fn plane(word: &str) -> Plane {
 }
 
 fn seen(words: &[&str]) -> Seen {
-    let mut seen = Seen { gap: Duration::from_secs(1), deltas: vec![], in_flight: InFlight::default() };
+    let mut seen =
+        Seen { gap: Duration::from_secs(1), deltas: vec![], in_flight: InFlight::default(), windows: vec![] };
     for word in words {
         match word.split_once('=') {
             None if word.starts_with('x') => {}
             Some(("until", _)) => {}
+            Some(("window", open)) => seen.windows.push((0, open == "open")),
             Some(("gap", time)) => seen.gap = seconds(time),
             Some(("canary", text)) => seen.deltas.push((Variant::Canary, false, counts(text), "i1")),
             Some(("canary2", text)) => seen.deltas.push((Variant::Canary, false, counts(text), "i2")),

@@ -5,6 +5,7 @@ use std::time::Duration;
 use fw_model::plan::{
     Clustering, Evidence, OnConcentrated, OnInconclusive, OnNoSafeTarget, OnSharedBreach, SuccessCriteria,
 };
+use fw_model::release::{Answer, Gate, GateKind};
 use fw_model::{Percent, Phase, Plan};
 
 /// The plan of the words of a line. Without settings: the defaults of the contract.
@@ -38,6 +39,7 @@ fn phase(id: i64, word: &str) -> Phase {
         risk_score: 50.0,
         description: String::new(),
         criteria: SuccessCriteria::default(),
+        gates: vec![],
     };
     for demand in demands.split(',').filter(|d| !d.is_empty()) {
         let at = demand.find(['<', '>', '=']).unwrap_or_else(|| panic!("{demand:?} is no demand"));
@@ -46,6 +48,18 @@ fn phase(id: i64, word: &str) -> Phase {
             "errors" => phase.criteria.error_rate = Some(number(value)),
             "mean" => phase.criteria.response_time = Some(number(value)),
             "health" => phase.criteria.health_score = Some(number(value)),
+            "approvals" => phase.gates.push(Gate {
+                kind: GateKind::Approval { quorum: number(value) as u32 },
+                expires: None,
+                default: Answer::Reject,
+            }),
+            "window" => phase.gates.push(Gate {
+                kind: GateKind::Window("Mon-Thu 09:00-16:00 Europe/Berlin".parse().unwrap()),
+                expires: None,
+                default: Answer::Reject,
+            }),
+            "expires" => phase.gates.last_mut().unwrap().expires = Some(seconds(value)),
+            "default" => phase.gates.last_mut().unwrap().default = Answer::Approve,
             "max" => phase.max_duration = Some(seconds(value)),
             other => panic!("{other:?} is no demand"),
         }

@@ -55,6 +55,10 @@ fn published(notice: &Notice) -> String {
                 recovery.as_secs_f64()
             )
         }
+        Notice::GateAnswered { gate, answer, actor, reason } => {
+            let why = reason.as_ref().map_or(String::new(), |reason| format!(": {reason}"));
+            format!("gate_answered {gate}, {} by {actor}{why}", answer.as_str())
+        }
         Notice::Completed => "rollout_completed".into(),
         Notice::Aborted { actor, .. } => format!("rollout_aborted by {actor}"),
     }

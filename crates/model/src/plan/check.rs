@@ -5,8 +5,9 @@
 
 use std::time::Duration;
 
-use super::{METRICS_MAX, MetricKind, MetricPer, MetricSpec, PHASES_MAX, Plan};
+use super::{GATES_MAX, METRICS_MAX, MetricKind, MetricPer, MetricSpec, PHASES_MAX, Plan};
 use crate::Weight;
+use crate::release::{Gate, GateKind};
 
 /// Longest duration of a phase.
 const DURATION_MAX: Duration = Duration::from_secs(366 * 24 * 3600);
@@ -47,6 +48,17 @@ pub(super) fn check(plan: &Plan) -> Result<(), Vec<PlanError>> {
     if faults.0.is_empty() { Ok(()) } else { Err(faults.0) }
 }
 
+fn gates(gates: &[Gate], path: &str, faults: &mut Faults) {
+    if gates.len() > GATES_MAX {
+        faults.add(path, format!("has {} gates; at most {GATES_MAX} are allowed", gates.len()));
+    }
+    for (i, gate) in gates.iter().enumerate() {
+        if matches!(gate.kind, GateKind::Approval { quorum: 0 }) {
+            faults.add(format!("{path}[{i}].approval.quorum"), "must be at least 1");
+        }
+    }
+}
+
 fn phases(plan: &Plan, faults: &mut Faults) {
     if plan.phases.is_empty() {
         faults.add("rollout.phases", "needs at least one phase, the last one at 100 %");
@@ -72,6 +84,7 @@ fn phases(plan: &Plan, faults: &mut Faults) {
             faults.add(at("percentage"), message);
         }
         before = phase.weight();
+        gates(&phase.gates, &at("gates"), faults);
         if phase.duration.is_zero() || phase.duration > DURATION_MAX {
             faults.add(
                 at("duration"),

@@ -21,7 +21,7 @@ pub use metric::{
     Better, METRIC_MARGIN_DEFAULT, METRIC_NAME_BYTES_MAX, METRICS_MAX, MetricKind, MetricPer, MetricRole,
     MetricSpec,
 };
-pub use phase::{Phase, SuccessCriteria};
+pub use phase::{GATES_MAX, Phase, SuccessCriteria};
 pub use policy::{
     ALPHA_DEFAULT, AnalysisPolicy, BETA, Clustering, Evidence, LATENCY_FLOOR_DEFAULT_MS, OnConcentrated,
     OnInconclusive, OnNoSafeTarget, OnSharedBreach, RollbackTriggers, WARM_UP_DEFAULT,
@@ -86,6 +86,10 @@ pub struct Plan {
     /// What things cost and earn; for reports alone.
     #[serde(default, skip_serializing_if = "Business::is_default")]
     pub business: Business,
+    /// Whether each phase puts one more instance of the canary in the place of one of stable, in the order of their URLs.
+    /// Such a plan has a phase for each instance.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub rolling: bool,
 }
 
 impl Plan {
@@ -116,6 +120,7 @@ impl Plan {
             analysis: AnalysisPolicy::default(),
             metrics: vec![],
             business: Business::default(),
+            rolling: false,
         }
     }
 }

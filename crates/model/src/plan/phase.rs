@@ -4,12 +4,16 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::release::Gate;
 use crate::{Percent, Weight};
 
 /// Default Apdex target T where a phase names no response time, ms.
 const APDEX_TARGET_DEFAULT_MS: f64 = 500.0;
 /// `maxDuration` is at least this where it is not given.
 const MAX_DURATION_FLOOR: Duration = Duration::from_secs(600);
+
+/// Most gates of a phase or step.
+pub const GATES_MAX: usize = 16;
 
 /// A share of traffic held for a time.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -28,6 +32,9 @@ pub struct Phase {
     pub description: String,
     /// What must be shown before the phase ends.
     pub criteria: SuccessCriteria,
+    /// What must say yes beside the measurements before the phase ends; asked from its beginning. At most [`GATES_MAX`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gates: Vec<Gate>,
 }
 
 /// What a phase demands. All optional; without any, the rollback limit and stable are the yardstick.
@@ -80,6 +87,7 @@ pub(super) fn seed_phases() -> Vec<Phase> {
         risk_score: risk,
         description: description.into(),
         criteria,
+        gates: vec![],
     };
     let errors_and_health = |error_rate, health_score| SuccessCriteria {
         error_rate: Some(error_rate),

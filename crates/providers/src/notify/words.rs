@@ -95,6 +95,13 @@ fn what(event: &Event) -> (Tone, String) {
         "rollback_completed" => (Tone::Bad, format!("rolled back, the canary gets {share}")),
         "rollout_completed" => (Tone::Good, "completed: the canary is the current version".into()),
         "rollout_aborted" => (Tone::Warning, format!("aborted{by}; the canary gets nothing")),
+        "gate_answered" => {
+            let gate = data["gate"].as_str().unwrap_or("a gate");
+            match data["answer"].as_str() {
+                Some("reject") => (Tone::Bad, format!("{gate}: no{by}")),
+                _ => (Tone::Good, format!("{gate}: yes{by}")),
+            }
+        }
         "report_ready" => {
             (Tone::Plain, format!("the {} report can be read", data["kind"].as_str().unwrap_or("new")))
         }

@@ -3,6 +3,7 @@
 //! What is written reads back as the same config; a test holds it to that.
 
 mod notifications;
+mod release;
 
 use fw_model::flag::{Assign, Forced, Weighted};
 use fw_model::plan::{AnalysisPolicy, Business, MetricKind, MetricSpec, RouterKind, Version};
@@ -42,6 +43,7 @@ fn tree(config: &ServiceConfig) -> Node {
     entries.push(("rollout", rollout(plan, &config.server)));
     entries.push(("metrics", Node::list(plan.metrics.iter().map(metric))));
     entries.push(("business", business(&plan.business)));
+    entries.push(("release", release::release(&config.release)));
     entries.push(("flags", Node::list(config.flags.iter().map(flag))));
     entries.push(("ofrep", ofrep(&config.server)));
     entries.push(("notifications", Node::list(config.notifications.iter().map(notifications::sink))));
@@ -236,6 +238,9 @@ fn phase(phase: &Phase) -> Node {
         ];
         let given = limits.into_iter().filter_map(|(key, limit)| Some((key, Node::number(limit?))));
         entries.push(("successCriteria", Node::map(given)));
+    }
+    if !phase.gates.is_empty() {
+        entries.push(("gates", release::gates(&phase.gates)));
     }
     Node::map(entries)
 }

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 
 use fw_model::flag::FLAG_NAME_BYTES_MAX;
 use fw_model::plan::{METRIC_NAME_BYTES_MAX, MetricSpec};
+use fw_model::release::Window;
 use fw_model::{NAME_BYTES_MAX, Region, ServiceKey, ServiceName};
 
 use super::table::Format;
@@ -274,6 +275,78 @@ pub(super) const COOKIE: Format = Format {
     check: |text| token("a cookie name such as fw_key", text),
 };
 
+/// An argument of a command. Whatever it is, but for NUL, which no system takes.
+pub(super) const ARGUMENT: Format = Format {
+    expected: "an argument",
+    numbers: true,
+    pattern: None,
+    check: |text| {
+        if text.contains('\0') { Err("must not hold a NUL".into()) } else { sized(text, PATH_MAX) }
+    },
+};
+
+/// A variable of a command.
+pub(super) const VARIABLE: Format = Format {
+    expected: "a variable such as LOG_LEVEL=info",
+    numbers: false,
+    pattern: Some("^[A-Za-z_][A-Za-z0-9_]{0,127}=.*$"),
+    check: |text| {
+        let (name, value) = text.split_once('=').ok_or("must be NAME=value")?;
+        (ENV.check)(name).map_err(|_| "must be NAME=value; a name is of letters, digits and _".to_owned())?;
+        (ARGUMENT.check)(value)
+    },
+};
+
+/// Hours of the week.
+pub(super) const WINDOW: Format = Format {
+    expected: "hours such as \"Mon-Thu 09:00-16:00 Europe/Berlin\"",
+    numbers: false,
+    pattern: None,
+    check: |text| text.parse::<Window>().map(drop).map_err(|e| e.to_string()),
+};
+
+/// A day of the calendar.
+pub(super) const DATE: Format = Format {
+    expected: "a day such as 2026-12-20",
+    numbers: true,
+    pattern: Some("^[0-9]{4}-[0-9]{2}-[0-9]{2}$"),
+    check: |text| {
+        let sound = text.len() == 10 && text.parse::<jiff::civil::Date>().is_ok();
+        sound.then_some(()).ok_or_else(|| format!("must be a day such as 2026-12-20, not {:?}", shown(text)))
+    },
+};
+
+/// A time zone.
+pub(super) const ZONE: Format = Format {
+    expected: "a time zone such as Europe/Berlin",
+    numbers: false,
+    pattern: None,
+    check: |text| bounded(text, NAME_BYTES_MAX),
+};
+
+/// A path of a URL.
+pub(super) const URL_PATH: Format = Format {
+    expected: "a path such as /healthz",
+    numbers: false,
+    pattern: Some("^/[!-~]*$"),
+    check: |text| {
+        let sound = text.starts_with('/') && text.bytes().all(|b| b.is_ascii_graphic());
+        let rule = || format!("must be a path such as /healthz, not {:?}", shown(text));
+        if sound { bounded(text, URL_MAX) } else { Err(rule()) }
+    },
+};
+
+/// A JSON pointer. RFC 6901.
+pub(super) const POINTER: Format = Format {
+    expected: "a JSON pointer such as /version",
+    numbers: false,
+    pattern: Some("^/.+$"),
+    check: |text| {
+        let rule = || format!("must be a JSON pointer such as /version, not {:?}", shown(text));
+        if text.starts_with('/') { bounded(text, TEXT_MAX) } else { Err(rule()) }
+    },
+};
+
 /// A path of a file.
 pub(super) const FILE: Format =
     Format { expected: "a file path", numbers: false, pattern: None, check: |text| bounded(text, PATH_MAX) };
@@ -311,6 +384,12 @@ fn bounded(text: &str, max: usize) -> Result<(), String> {
     if text.trim().is_empty() {
         return Err("must not be empty".into());
     }
+    let length = text.chars().count();
+    if length > max { Err(format!("has {length} characters; at most {max} are allowed")) } else { Ok(()) }
+}
+
+/// As [`bounded`], but empty is fine.
+fn sized(text: &str, max: usize) -> Result<(), String> {
     let length = text.chars().count();
     if length > max { Err(format!("has {length} characters; at most {max} are allowed")) } else { Ok(()) }
 }

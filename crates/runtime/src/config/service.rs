@@ -7,6 +7,7 @@ use std::time::Duration;
 use fw_flags::targeting::Condition;
 use fw_model::Plan;
 use fw_model::flag::Flag;
+use fw_model::release::ReleasePolicy;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -26,6 +27,8 @@ pub struct ServiceConfig {
     pub flags: Vec<FlagConfig>,
     /// Who is told of what happens.
     pub notifications: Vec<SinkConfig>,
+    /// What happens around the rollout.
+    pub release: ReleasePolicy,
     /// First 16 hex digits of the SHA-256 of the plan's canonical JSON (keys sorted, no white space).
     pub plan_hash: String,
 }

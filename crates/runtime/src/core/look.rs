@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use fw_engine::rollout::{Delta, InFlight};
 use fw_engine::{Event, Look};
-use fw_model::{Counts, Epoch, ServiceKey, SourceId};
+use fw_model::{Counts, Epoch, ServiceKey, SourceId, Timestamp};
 use tokio::time::Instant;
 
 use super::batch::Work;
 use super::service::{Run, ServiceState};
+use crate::windows;
 
 /// A longer gap between two looks was not watched (the server was down or stalled).
 const GAP_MAX: Duration = Duration::from_secs(3);
@@ -32,7 +33,7 @@ impl Work<'_> {
         let gap = run.looked.map_or(Duration::ZERO, |looked| self.instant.duration_since(looked));
         let gap = if gap <= GAP_MAX { gap } else { Duration::ZERO };
         run.looked = Some(self.instant);
-        let look = gather(state, &run, gap, self.instant);
+        let look = gather(state, &run, gap, (self.instant, self.now));
         let watched = look.watched;
         let event = Event::Looked(look);
         let Ok(transition) = fw_engine::step(&run.rollout, &event, self.now) else { return };
@@ -92,7 +93,7 @@ fn returning(state: &ServiceState) -> bool {
 }
 
 /// What a look sees: differences since the last one that was kept, and every data plane.
-fn gather(state: &ServiceState, run: &Run, gap: Duration, now: Instant) -> Look {
+fn gather(state: &ServiceState, run: &Run, gap: Duration, (now, at): (Instant, Timestamp)) -> Look {
     let mut deltas: std::collections::BTreeMap<_, Counts> = std::collections::BTreeMap::new();
     let mut in_flight = InFlight::default();
     for source in state.sources.values() {
@@ -125,5 +126,6 @@ fn gather(state: &ServiceState, run: &Run, gap: Duration, now: Instant) -> Look 
         silent_for: Duration::MAX,
         confirmed: Epoch(u64::MAX),
     }));
-    Look { watched: gap + run.carried, deltas, in_flight, sources }
+    let windows = windows::open_now(&run.rollout, at);
+    Look { watched: gap + run.carried, deltas, in_flight, sources, windows }
 }

@@ -3,6 +3,7 @@
 use fw_api::wire::MetricReport;
 use fw_api::{Report, ReportAnswer};
 use fw_engine::Target;
+use fw_model::release::Answer;
 use fw_model::{Plan, ServiceKey};
 use serde_json::Value;
 use tokio::sync::oneshot;
@@ -46,6 +47,13 @@ pub enum Command {
     Rollback(Target),
     /// End it at 0 %.
     Abort,
+    /// Answer a gate of the present phase.
+    Answer {
+        /// Phase and gate by position; none = the first that people answer and have not.
+        gate: Option<(usize, usize)>,
+        /// Yes or no.
+        answer: Answer,
+    },
 }
 
 type Reply<T> = oneshot::Sender<Result<T, Refusal>>;

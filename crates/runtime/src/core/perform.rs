@@ -73,6 +73,7 @@ pub(super) fn views(services: &BTreeMap<ServiceKey, Service>, now: fw_model::Tim
                 summary: view::run_summary(&run.shown, &run.report, now),
                 counts: run.rollout.tally.clone(),
                 users,
+                rollout: Arc::new(run.shown.clone()),
             })
         }),
     };

@@ -126,6 +126,7 @@ impl Service {
 /// The split of a rollout.
 pub(super) fn split_of(rollout: &Rollout, log_id: &LogId) -> Split {
     let plan = &rollout.plan;
+    let (stable_urls, canary_urls) = pools(rollout);
     let target = rollout.phase().or(plan.phases.first()).map_or(500.0, fw_model::Phase::apdex_target_ms);
     Split {
         key: rollout.run.key.clone(),
@@ -134,11 +135,27 @@ pub(super) fn split_of(rollout: &Rollout, log_id: &LogId) -> Split {
         epoch: rollout.epoch,
         salt: rollout.salt,
         canary: rollout.canary,
-        stable_urls: plan.stable.urls.clone(),
-        canary_urls: plan.canary.urls.clone(),
+        stable_urls,
+        canary_urls,
         stickiness: plan.stickiness.clone(),
         dead_man: plan.dead_man,
         apdex_target_ms: target,
         errors: plan.errors.clone(),
     }
+}
+
+/// The instances that requests go to, of stable and of the canary.
+///
+/// All of both; but a rolling plan has put one more instance of the canary in the place of one of stable with each phase.
+/// Those that were replaced still run, so going back has all of them again at once.
+fn pools(rollout: &Rollout) -> (Vec<String>, Vec<String>) {
+    let plan = &rollout.plan;
+    let (stable, canary) = (&plan.stable.urls, &plan.canary.urls);
+    let Some(position) = rollout.position.filter(|_| plan.rolling && !rollout.is_full()) else {
+        return (stable.clone(), canary.clone());
+    };
+    let moved = (position + 1).min(canary.len());
+    // One of stable stays while it has a share.
+    let gone = (moved * stable.len() / canary.len().max(1)).min(stable.len().saturating_sub(1));
+    (stable[gone..].to_vec(), canary[..moved].to_vec())
 }

@@ -2,6 +2,7 @@
 
 use fw_engine::analysis::{Finding, Question, Strength};
 use fw_engine::{Report, Rollout};
+use fw_model::release::{Answer, Gate, GateKind};
 use fw_model::{Counts, MetricSums, Timestamp, Variant};
 use serde_json::{Map, Value, json};
 
@@ -103,6 +104,32 @@ fn metrics(rollout: &Rollout) -> Value {
     json!({ Variant::Stable.as_str(): of(&tally.stable), Variant::Canary.as_str(): of(&tally.canary) })
 }
 
+/// Gates of a phase; how they stand is known of the present one.
+fn gates(rollout: &Rollout, position: usize) -> Value {
+    let Some(phase) = rollout.plan.phases.get(position) else { return json!([]) };
+    let here = rollout.position == Some(position);
+    let one = |(index, gate): (usize, &Gate)| {
+        let kind = match gate.kind {
+            GateKind::Approval { .. } => "approval",
+            GateKind::Webhook { .. } => "webhook",
+            GateKind::Window(_) => "window",
+            GateKind::Release => "release",
+        };
+        let mut fields = json!({ "kind": kind, "text": gate.text() });
+        if let Some(state) = rollout.gates.get(index).filter(|_| here) {
+            let said = state
+                .said
+                .iter()
+                .map(|said| json!({ "actor": said.actor, "reason": said.reason, "at": rfc3339(said.at) }));
+            fields["open"] = state.is_open(gate).into();
+            fields["answer"] = state.answer.map(Answer::as_str).into();
+            fields["approvals"] = said.collect::<Vec<_>>().into();
+        }
+        fields
+    };
+    phase.gates.iter().enumerate().map(one).collect::<Vec<_>>().into()
+}
+
 fn versions(rollout: &Rollout) -> Value {
     let version = |v: &fw_model::plan::Version| json!({ "version": v.version, "urls": v.urls });
     json!({ Variant::Stable.as_str(): version(&rollout.plan.stable), Variant::Canary.as_str(): version(&rollout.plan.canary) })
@@ -126,6 +153,7 @@ fn history(rollout: &Rollout) -> Map<String, Value> {
                 "position": i, "id": p.id, "description": p.description, "percentage": p.percentage.value(),
                 "durationSeconds": p.duration.as_secs_f64(), "riskScore": p.risk_score,
                 "endedHealthy": rollout.ended_healthy.get(i),
+                "gates": gates(rollout, i),
                 "successCriteria": {
                     "errorRate": p.criteria.error_rate, "responseTime": p.criteria.response_time,
                     "healthScore": p.criteria.health_score,

@@ -61,6 +61,13 @@ pub fn event_body(notice: &Notice, rollout: &Rollout, report: &Report, now: Time
             recovery_ms: u64::try_from(recovery.as_millis()).unwrap_or(u64::MAX),
             unconfirmed: unconfirmed.iter().map(ToString::to_string).collect(),
         },
+        Notice::GateAnswered { gate, answer, actor, reason } => EventBody::GateAnswered {
+            phase: position(rollout.position),
+            gate: gate.clone(),
+            answer: answer.as_str().into(),
+            actor: actor.clone(),
+            reason: reason.clone(),
+        },
         Notice::Completed => EventBody::RolloutCompleted { final_health, total_duration_ms: lasted },
         Notice::Aborted { actor, reason } => EventBody::RolloutAborted {
             final_health,
@@ -84,6 +91,7 @@ pub fn report_of(notice: &Notice) -> Option<&'static str> {
         | Notice::Paused { .. }
         | Notice::Resumed { .. }
         | Notice::RiskAlert { .. }
+        | Notice::GateAnswered { .. }
         | Notice::RollbackStarted { .. } => None,
     }
 }

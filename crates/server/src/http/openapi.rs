@@ -256,7 +256,7 @@ fn parameters(operation: &Operation) -> Vec<Value> {
     let of_path = names.map(|name| {
         let schema = match name {
             "action" => {
-                json!({ "type": "string", "enum": ["pause", "resume", "advance", "rollback", "abort"] })
+                json!({ "type": "string", "enum": ["pause", "resume", "advance", "rollback", "abort", "approve", "reject"] })
             }
             _ => json!({ "type": "string" }),
         };

@@ -9,6 +9,7 @@ use axum::http::{HeaderMap, HeaderValue, Method, Uri, header};
 use axum::response::Response;
 use fw_api::{Code, Problem};
 use fw_engine::Target;
+use fw_model::release::Answer;
 use fw_runtime::{Command, Idempotency, PAGE_MAX, StartRequest, config};
 use fw_store::RolloutFilter;
 use serde::Deserialize;
@@ -163,8 +164,12 @@ fn command_of(action: &str, to: Option<&Value>) -> Result<Command, Problem> {
         "advance" => Command::Advance,
         "rollback" => return target_of(to).map(Command::Rollback),
         "abort" => Command::Abort,
+        "approve" => Command::Answer { gate: None, answer: Answer::Approve },
+        "reject" => Command::Answer { gate: None, answer: Answer::Reject },
         other => {
-            let text = format!("{other:?} is no action: pause, resume, advance, rollback and abort are");
+            let text = format!(
+                "{other:?} is no action: pause, resume, advance, rollback, abort, approve and reject are"
+            );
             return Err(Problem::new(Code::NotFound, text));
         }
     };

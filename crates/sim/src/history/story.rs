@@ -88,6 +88,9 @@ fn words(notice: &Notice, transition: &Transition) -> Option<(&'static str, Stri
         Notice::RollbackStarted { trigger, evidence, .. } => {
             ("rolled_back", format!("{}: {}", trigger.as_str(), evidence.join("; ")))
         }
+        Notice::GateAnswered { gate, answer, actor, .. } => {
+            ("gate", format!("{gate}: {} by {actor}", answer.as_str()))
+        }
         Notice::Completed => ("completed", String::new()),
         Notice::Aborted { actor, .. } => ("aborted", format!("by {actor}")),
         Notice::Metrics { .. } | Notice::RiskAlert { .. } | Notice::RollbackCompleted { .. } => return None,

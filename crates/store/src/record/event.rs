@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use fw_engine::rollout::{Delta, InFlight, Requested, SourceSeen};
 use fw_engine::{Event, Look, Started, Target};
+use fw_model::release::Answer;
 use fw_model::{Epoch, Plan, RunId, Salt, SourceId, Variant};
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +28,7 @@ enum EventRecord {
     Advanced(RequestedRecord),
     RollbackRequested { to: TargetRecord, by: RequestedRecord },
     AbortRequested(RequestedRecord),
+    GateAnswered { phase: usize, gate: usize, answer: Answer, by: RequestedRecord },
     Superseded { by: RunId },
     Quarantined { reason: String },
 }
@@ -74,6 +76,8 @@ struct LookRecord {
     in_flight_stable: HistogramRecord,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     sources: Vec<SourceRecord>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    windows: Vec<(usize, bool)>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -111,6 +115,12 @@ pub fn encode_event(event: &Event) -> (u16, Vec<u8>) {
             EventRecord::RollbackRequested { to, by: requested_record(by) }
         }
         Event::AbortRequested(by) => EventRecord::AbortRequested(requested_record(by)),
+        Event::GateAnswered { phase, gate, answer, by } => EventRecord::GateAnswered {
+            phase: *phase,
+            gate: *gate,
+            answer: *answer,
+            by: requested_record(by),
+        },
         Event::Superseded { by } => EventRecord::Superseded { by: by.clone() },
         Event::Quarantined { reason } => EventRecord::Quarantined { reason: reason.clone() },
     };
@@ -141,6 +151,9 @@ pub fn decode_event(format: u16, bytes: &[u8]) -> Result<Event, RecordError> {
             Event::RollbackRequested { to, by: requested_of(by) }
         }
         EventRecord::AbortRequested(by) => Event::AbortRequested(requested_of(by)),
+        EventRecord::GateAnswered { phase, gate, answer, by } => {
+            Event::GateAnswered { phase, gate, answer, by: requested_of(by) }
+        }
         EventRecord::Superseded { by } => Event::Superseded { by },
         EventRecord::Quarantined { reason } => Event::Quarantined { reason },
     })
@@ -186,23 +199,26 @@ fn requested_of(record: RequestedRecord) -> Requested {
 }
 
 fn look_record(look: &Look) -> LookRecord {
-    let Look { watched, deltas, in_flight: InFlight { canary, stable }, sources } = look.clone();
+    let Look { watched, deltas, in_flight: InFlight { canary, stable }, sources, windows } = look.clone();
     LookRecord {
         watched: Span(watched),
         deltas: deltas.into_iter().map(delta_record).collect(),
         in_flight_canary: canary.into(),
         in_flight_stable: stable.into(),
         sources: sources.into_iter().map(source_record).collect(),
+        windows,
     }
 }
 
 fn look_of(record: LookRecord) -> Look {
-    let LookRecord { watched: Span(watched), deltas, in_flight_canary, in_flight_stable, sources } = record;
+    let LookRecord { watched: Span(watched), deltas, in_flight_canary, in_flight_stable, sources, windows } =
+        record;
     Look {
         watched,
         deltas: deltas.into_iter().map(delta_of).collect(),
         in_flight: InFlight { canary: in_flight_canary.into(), stable: in_flight_stable.into() },
         sources: sources.into_iter().map(source_of).collect(),
+        windows,
     }
 }
 

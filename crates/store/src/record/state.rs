@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use fw_engine::analysis::State;
-use fw_engine::rollout::{InFlight, Moving, Tally, Totals};
+use fw_engine::rollout::{GateState, InFlight, Moving, Said, Tally, Totals};
 use fw_engine::{Rollout, Waiting};
+use fw_model::release::Answer;
 use fw_model::{Epoch, Plan, RunId, Salt, SourceId, Timestamp, Weight};
 use serde::{Deserialize, Serialize};
 
@@ -55,7 +56,29 @@ struct StateRecord {
     metrics_at: Timestamp,
     #[serde(default, skip_serializing_if = "is_default")]
     quarantine: Option<String>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    gates: Vec<GateRecord>,
     effects: u64,
+}
+
+#[derive(PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct GateRecord {
+    #[serde(default, skip_serializing_if = "is_default")]
+    said: Vec<SaidRecord>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    answer: Option<Answer>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    open: bool,
+}
+
+#[derive(PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SaidRecord {
+    actor: String,
+    #[serde(default, skip_serializing_if = "is_default")]
+    reason: Option<String>,
+    at: Timestamp,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -136,6 +159,7 @@ fn record_of(rollout: &Rollout) -> StateRecord {
         alerted,
         metrics_at,
         quarantine,
+        gates,
         effects,
     } = rollout.clone();
     StateRecord {
@@ -167,6 +191,7 @@ fn record_of(rollout: &Rollout) -> StateRecord {
         alerted: alerted.iter().map(|t| t.as_str().into()).collect(),
         metrics_at,
         quarantine,
+        gates: gates.into_iter().map(gate_record).collect(),
         effects,
     }
 }
@@ -199,8 +224,21 @@ fn state_of(r: StateRecord) -> Result<Rollout, String> {
         alerted: r.alerted.iter().map(|t| words::trigger(t)).collect::<Result<_, _>>()?,
         metrics_at: r.metrics_at,
         quarantine: r.quarantine,
+        gates: r.gates.into_iter().map(gate_of).collect(),
         effects: r.effects,
     })
+}
+
+fn gate_record(state: GateState) -> GateRecord {
+    let GateState { said, answer, open } = state;
+    let said = said.into_iter().map(|Said { actor, reason, at }| SaidRecord { actor, reason, at });
+    GateRecord { said: said.collect(), answer, open }
+}
+
+fn gate_of(record: GateRecord) -> GateState {
+    let GateRecord { said, answer, open } = record;
+    let said = said.into_iter().map(|SaidRecord { actor, reason, at }| Said { actor, reason, at });
+    GateState { said: said.collect(), answer, open }
 }
 
 fn analysis_record(state: State) -> AnalysisRecord {

@@ -32,6 +32,8 @@ pub(super) fn run(command: RolloutCommand, global: &Global, out: &mut Out) -> Re
                 steer::run(&client, "rollback", steer, Some(to), out).await
             }
             RolloutCommand::Abort(args) => steer::run(&client, "abort", args, None, out).await,
+            RolloutCommand::Approve(args) => steer::run(&client, "approve", args, None, out).await,
+            RolloutCommand::Reject(args) => steer::run(&client, "reject", args, None, out).await,
             RolloutCommand::List => list::run(&client, out).await,
             RolloutCommand::Watch(named) => watch::run(&client, named.name.as_deref(), out).await,
             RolloutCommand::Events { named, from } => {

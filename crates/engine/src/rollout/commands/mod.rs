@@ -2,6 +2,7 @@
 
 mod abort;
 mod advance;
+mod answer;
 mod pause;
 mod quarantine;
 mod resume;
@@ -10,6 +11,7 @@ mod supersede;
 
 pub(super) use abort::abort;
 pub(super) use advance::advance;
+pub(super) use answer::answer;
 pub(super) use pause::pause;
 pub(super) use quarantine::quarantine;
 pub(super) use resume::resume;

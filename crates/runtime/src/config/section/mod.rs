@@ -6,12 +6,15 @@
 mod analysis;
 mod auth;
 mod business;
+mod deploy;
 mod flags;
+mod gate;
 mod limits;
 mod metrics;
 mod notifications;
 mod ofrep;
 mod phase;
+mod release;
 mod rollout;
 mod root;
 mod traffic;
@@ -46,6 +49,9 @@ pub(super) const ELSEWHERE: &[(&str, &Section)] = &[
     ("business", &business::BUSINESS),
     ("ofrep", &ofrep::OFREP),
     ("notifications[n]", &notifications::SINK),
+    ("release", &release::RELEASE),
+    ("release.deploy.process", &deploy::PROCESS),
+    ("gates[n]", &gate::GATE),
     ("the top level", &root::ROOT),
 ];
 

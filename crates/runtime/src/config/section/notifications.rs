@@ -47,6 +47,7 @@ const EVENTS: &[Choice] = &[
     Choice::now("rollback_completed", "all data planes confirmed it, or are named"),
     Choice::now("rollout_completed", "the canary is the current version now"),
     Choice::now("rollout_aborted", "a person ended it"),
+    Choice::now("gate_answered", "a gate of a phase was answered"),
     Choice::now("report_ready", "a report can be read"),
 ];
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use fw_model::plan::SuccessCriteria;
 use fw_model::{Percent, Phase};
 
+use super::gate;
 use super::rollout::RESPONSE_MS;
 use crate::config::duration::Per;
 use crate::config::format;
@@ -64,6 +65,12 @@ pub(super) static PHASE: Section = Section {
             Kind::Section(&CRITERIA),
             "= none: compared with stable",
             "What must be shown before the phase ends.",
+        ),
+        Key::optional(
+            "gates",
+            gate::GATES,
+            "[]",
+            "What else must say yes before the phase ends; asked from its beginning. A no goes back to stable.",
         ),
     ],
     exclusive: &[],
@@ -126,5 +133,6 @@ fn one(view: View<'_>, position: usize, before: f64, last: bool) -> Phase {
             response_time: criteria.get("responseTime").number(),
             health_score: criteria.get("healthScore").number(),
         },
+        gates: gate::read(view.get("gates")),
     }
 }

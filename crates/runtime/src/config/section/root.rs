@@ -4,7 +4,8 @@ use fw_model::plan::RouterKind;
 use fw_model::{Plan, Region, ServiceKey, ServiceName};
 
 use super::{
-    Rules, analysis, auth, business, flags, metrics, notifications, ofrep, rollout, traffic, versions,
+    Rules, analysis, auth, business, flags, gate, metrics, notifications, ofrep, release, rollout, traffic,
+    versions,
 };
 use crate::config::format;
 use crate::config::service::{ServerConfig, ServiceConfig, TrafficConfig, plan_hash};
@@ -53,6 +54,12 @@ const BUSINESS: Key = Key::optional(
     "= none",
     "What things cost and earn; for reports alone.",
 );
+const RELEASE: Key = Key::optional(
+    "release",
+    Kind::Section(&release::RELEASE),
+    "= defaults of its keys",
+    "What happens around the rollout: `fw release`.",
+);
 const OFREP: Key = Key::optional(
     "ofrep",
     Kind::Section(&ofrep::OFREP),
@@ -78,6 +85,7 @@ pub(crate) static ROOT: Section = Section {
         ROLLOUT_KEY,
         metrics::METRICS,
         BUSINESS,
+        RELEASE,
         flags::SEGMENTS,
         flags::FLAGS,
         OFREP,
@@ -105,6 +113,7 @@ static OVERLAY: Section = Section {
         ROLLOUT_KEY,
         metrics::METRICS,
         BUSINESS,
+        RELEASE,
         flags::SEGMENTS,
         flags::FLAGS,
         OFREP,
@@ -143,10 +152,11 @@ pub(crate) fn read(rules: &mut Rules<'_>, bare: bool) -> ServiceConfig {
         hosts: auth::hosts(root.get("auth")),
         evaluation_rate: ofrep::read(root.get("ofrep")),
     };
+    let release = release::read(root.get("release"));
     check(rules, &plan, &traffic, &server);
     let flags = flags::read(root);
     let notifications = notifications::read(root.get("notifications"));
-    ServiceConfig { plan_hash: plan_hash(&plan), plan, traffic, server, flags, notifications }
+    ServiceConfig { plan_hash: plan_hash(&plan), plan, traffic, server, flags, notifications, release }
 }
 
 fn key(rules: &Rules<'_>) -> ServiceKey {
@@ -167,4 +177,8 @@ fn check(rules: &mut Rules<'_>, plan: &Plan, traffic: &TrafficConfig, server: &S
     traffic::check(rules, plan, traffic, server);
     auth::check(rules);
     notifications::check(rules);
+    for position in 0..plan.phases.len() {
+        gate::check(rules, &format!("rollout.phases[{position}].gates"));
+    }
+    release::check(rules);
 }

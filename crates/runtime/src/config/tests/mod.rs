@@ -8,4 +8,5 @@ mod good;
 mod metrics;
 mod noise;
 mod notifications;
+mod release;
 mod table;

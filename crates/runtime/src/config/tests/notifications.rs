@@ -48,7 +48,7 @@ fn every_kind_is_read() {
 fn measurements_are_told_only_when_asked_for() {
     let sinks = sinks(ALL);
     assert!(!sinks[1].events.contains(&"metrics_update".to_owned()));
-    assert_eq!(sinks[1].events.len(), 12);
+    assert_eq!(sinks[1].events.len(), 13);
     assert_eq!(sinks[1].give_up_after, Duration::from_secs(86_400));
 }
 
@@ -101,7 +101,7 @@ fn what_a_kind_needs_and_does_not_take_is_said_all_at_once() {
             fw.yaml:5:59: notifications[3].secretEnv: `secretEnv` goes with `kind: webhook`
             fw.yaml:5:68: notifications[3].from: `from` goes with `kind: email`
             fw.yaml:6:22: notifications[4].kind: must be webhook, slack, teams, discord or email, not "pager"
-            fw.yaml:6:49: notifications[4].events[0]: must be rollout_started, phase_advanced, metrics_update, phase_held, phase_released, rollout_paused, rollout_resumed, risk_alert, rollback_started, rollback_completed, rollout_completed, rollout_aborted or report_ready, not "rollback_begun"
+            fw.yaml:6:49: notifications[4].events[0]: must be rollout_started, phase_advanced, metrics_update, phase_held, phase_released, rollout_paused, rollout_resumed, risk_alert, rollback_started, rollback_completed, rollout_completed, rollout_aborted, gate_answered or report_ready, not "rollback_begun"
             fw.yaml:7:52: notifications[5].headers[0]: needs `valueEnv` (an environment variable of the server) or `valueFile`, or, where it is no secret, `value`
             fw.yaml:7:79: notifications[5].services[0]: must be a service such as checkout, or checkout@eu-west-1, not "@""#]],
     );

@@ -47,7 +47,10 @@ fn defaults(
         if let Some(default) = key.default.and_then(|d| serde_json::from_str(d).ok()) {
             each(path, &default);
         }
-        if let Kind::Section(below) = &key.kind {
+        // A default inside a section that needs other keys can't stand there alone.
+        if let Kind::Section(below) = &key.kind
+            && below.keys.iter().all(|key| !key.required)
+        {
             defaults(below, path, each);
         }
         path.pop();

@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fw_engine::analysis::{History, State};
-use fw_engine::rollout::{Delta, InFlight, Moving, Requested, SourceSeen, Tally, Totals};
+use fw_engine::rollout::{Delta, GateState, InFlight, Moving, Requested, Said, SourceSeen, Tally, Totals};
 use fw_engine::{Event, Look, Rollout, Started, Status, Target, Trigger, Waiting, WaitingKind};
+use fw_model::release::Answer;
 use fw_model::{
     Apdex, Batches, Counts, DurationStats, Epoch, Histogram, MetricSums, Plan, Salt, SourceId, Timestamp,
     Variant, Weight,
@@ -66,6 +67,7 @@ fn look() -> Look {
         ],
         in_flight: InFlight { canary: histogram(130, &[2]), stable: histogram(-3, &[1, 0, 1]) },
         sources: vec![source("0d9c5dd0-5a0f-4b6e-9f0e-2f6f5f3e7a11", 250, 4), source("p2", 4000, 3)],
+        windows: vec![],
     }
 }
 
@@ -103,6 +105,16 @@ pub(super) fn events() -> Vec<(&'static str, Event)> {
         ("rollback_stable", back(Target::Stable)),
         ("rollback_phase", back(Target::Phase(2))),
         ("abort_requested", Event::AbortRequested(requested(None))),
+        (
+            "gate_answered",
+            Event::GateAnswered {
+                phase: 2,
+                gate: 1,
+                answer: Answer::Reject,
+                by: requested(Some("not before Monday")),
+            },
+        ),
+        ("looked_windows", Event::Looked(Look { windows: vec![(0, true), (2, false)], ..Look::default() })),
         ("superseded", Event::Superseded { by: "checkout.8".parse().unwrap() }),
         ("quarantined", Event::Quarantined { reason: "invariant 2 violated".into() }),
     ]
@@ -167,6 +179,17 @@ pub(super) fn state() -> Rollout {
         alerted: [Trigger::ResponseTime, Trigger::Health].into(),
         metrics_at: Timestamp(1_767_225_690_000),
         quarantine: Some("invariant 2 violated".into()),
+        gates: vec![],
         effects: 17,
+    }
+}
+
+/// The same while gates are answered.
+pub(super) fn gated() -> Rollout {
+    let said = Said { actor: "ann".into(), reason: Some("fine".into()), at: Timestamp(1_767_225_701_000) };
+    let open = GateState { said: vec![], answer: None, open: true };
+    Rollout {
+        gates: vec![GateState { said: vec![said], answer: Some(Answer::Approve), open: false }, open],
+        ..state()
     }
 }

@@ -38,6 +38,11 @@ fn a_state_is_written_as_format_1_always_was_and_read_back() {
     let kept = golden("1-state.json", &bytes);
     assert_eq!((format, text(&bytes)), (1, text(&kept)));
     assert_eq!(decode_state(1, &kept), Ok(state));
+    let gated = fixtures::gated();
+    let (format, bytes) = encode_state(&gated);
+    let kept = golden("1-state-gated.json", &bytes);
+    assert_eq!((format, text(&bytes)), (1, text(&kept)));
+    assert_eq!(decode_state(1, &kept), Ok(gated));
 }
 
 #[test]
