@@ -11,6 +11,7 @@ pub mod invariants;
 mod plant;
 #[cfg(test)]
 mod properties;
+pub mod release;
 pub mod rollout;
 #[cfg(test)]
 mod scenarios;

@@ -7,11 +7,9 @@
 //! * **rolling**: instance by instance; each new one takes the place of an old one in the pool.
 //! * **all-at-once**: everything at once, as soon as the new version is healthy.
 
-use std::time::Duration;
-
 use serde::{Deserialize, Serialize};
 
-use super::ReleasePolicy;
+use super::{Answer, Gate, GateKind, ReleasePolicy};
 use crate::plan::{PHASES_MAX, SuccessCriteria};
 use crate::{Percent, Phase, Plan};
 
@@ -67,29 +65,35 @@ pub fn shape(plan: &Plan, strategy: Strategy, policy: &ReleasePolicy) -> Plan {
         }
         Strategy::BlueGreen => plan.phases = vec![baked(Phase { id: 0, ..full }, "Switched at once")],
         Strategy::AllAtOnce => plan.phases = vec![baked(Phase { id: 0, ..full }, "All at once")],
-        Strategy::Rolling => plan.phases = rolling(&plan, full, policy.bake),
+        Strategy::Rolling => plan.phases = rolling(&plan, full, policy),
     }
     plan.rolling = strategy == Strategy::Rolling && !plan.canary.urls.is_empty();
     plan
 }
 
-fn rolling(plan: &Plan, full: Phase, bake: Duration) -> Vec<Phase> {
+fn rolling(plan: &Plan, full: Phase, policy: &ReleasePolicy) -> Vec<Phase> {
     let count = plan.canary.urls.len().clamp(1, PHASES_MAX);
     let first = plan.phases.first().cloned().unwrap_or_else(|| full.clone());
     let demands: SuccessCriteria =
         plan.phases.iter().rev().find(|phase| !phase.is_full()).map_or(full.criteria, |phase| phase.criteria);
+    let gates = |last: bool| match (last, &policy.deploy) {
+        (true, _) => full.gates.clone(),
+        (false, None) => vec![],
+        (false, Some(_)) => vec![Gate { kind: GateKind::Release, expires: None, default: Answer::Reject }],
+    };
     let instance = |i: usize| {
         let last = i == count;
         let share = Percent::try_from(100.0 * i as f64 / count as f64);
         Phase {
             id: i as i64 - 1,
             percentage: share.unwrap_or(full.percentage),
-            duration: if last { full.duration.max(bake) } else { first.duration },
+            duration: if last { full.duration.max(policy.bake) } else { first.duration },
             max_duration: if last { full.max_duration } else { first.max_duration },
             risk_score: if last { full.risk_score } else { first.risk_score },
             description: format!("Instance {i} of {count}"),
             criteria: if last { full.criteria } else { demands },
-            gates: vec![],
+            // The next instance must stand before it gets its share.
+            gates: gates(last),
         }
     };
     (1..=count).map(instance).collect()
@@ -97,6 +101,8 @@ fn rolling(plan: &Plan, full: Phase, bake: Duration) -> Vec<Phase> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn plan(instances: usize) -> Plan {
