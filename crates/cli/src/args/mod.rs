@@ -86,6 +86,19 @@ pub(crate) enum Command {
     /// Comes with a later version
     #[command(hide = true, disable_help_flag = true)]
     Release(Later),
+    /// Run the command of an order's folder; the server starts this
+    #[command(name = "__run", hide = true)]
+    RunOrder(FolderArgs),
+    /// Keep the process of an instance running; the server starts this
+    #[command(name = "__keep", hide = true)]
+    Keep(FolderArgs),
+}
+
+/// `fw __run` and `fw __keep`.
+#[derive(Debug, Args)]
+pub(crate) struct FolderArgs {
+    /// The folder that says what is to be done
+    pub(crate) folder: PathBuf,
 }
 
 /// `fw flags`.

@@ -6,6 +6,7 @@ mod config;
 mod defaults;
 mod demo;
 mod flags;
+mod keeper;
 mod kpis;
 mod later;
 mod notify;
@@ -40,6 +41,8 @@ pub(crate) fn run(cli: Cli, out: &mut Out) -> Result<(), Failure> {
         Command::Plan(args) => plan::run(args.command, &global, out),
         Command::Token(args) => token::run(args.command, out),
         Command::Completions(args) => completions::run(&args),
+        Command::RunOrder(args) => keeper::run(&args.folder),
+        Command::Keep(args) => keeper::keep(&args.folder),
         Command::Release(_) => Err(later::refuse("fw release")),
         Command::Kpis(args) => kpis::run(&args, &global, out),
     }
