@@ -36,7 +36,7 @@ pub(crate) struct Debian {
 /// What tests start that cargo does not build: the clients in `tests/clients`, and Prometheus with its tool.
 /// A Python without venv needs a pip.
 /// Their packages ask for Node 20, which Debian has from 13 on; one that is there already is not looked at.
-pub(crate) const TESTS: [Debian; 7] = [
+pub(crate) const TESTS: [Debian; 8] = [
     Debian { program: "node", package: "nodejs" },
     Debian { program: "npm", package: "npm" },
     Debian { program: "python3", package: "python3" },
@@ -44,6 +44,7 @@ pub(crate) const TESTS: [Debian; 7] = [
     Debian { program: "chromium", package: "chromium" },
     Debian { program: "promtool", package: "prometheus" },
     Debian { program: "prometheus", package: "prometheus" },
+    Debian { program: "systemd-analyze", package: "systemd" },
 ];
 
 /// Installs a cargo subcommand unless it is there.

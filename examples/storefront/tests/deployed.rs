@@ -12,10 +12,8 @@ use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use fw_providers::deploy::process::{
-    BackOff, DeployError, Presence, ProcessSettings, Processes, StopError, Told, keep,
-};
-use fw_providers::deploy::{Instance, Order, Program, ReadyCheck, Wrapper};
+use fw_providers::deploy::process::{BackOff, DeployError, ProcessSettings, Processes, StopError, keep};
+use fw_providers::deploy::{Instance, Order, Presence, Program, ReadyCheck, Told, Wrapper};
 use fw_testkit::{Client, eventually, free_ports};
 use tempfile::TempDir;
 
@@ -87,7 +85,7 @@ impl Stage {
 
     async fn pid(&self) -> u32 {
         match self.presence().await {
-            Presence::Running { pid, .. } => pid,
+            Presence::Running { pid, .. } => pid.unwrap(),
             other => panic!("{other:?}"),
         }
     }
@@ -208,7 +206,7 @@ async fn a_killed_keeper_does_not_take_the_service_along_and_the_next_one_takes_
     while next == pid {
         assert!(std::time::Instant::now() < end);
         tokio::time::sleep(Duration::from_millis(10)).await;
-        if let Presence::Running { pid, ready: true, .. } = stage.presence().await {
+        if let Presence::Running { pid: Some(pid), ready: true, .. } = stage.presence().await {
             next = pid;
         }
     }

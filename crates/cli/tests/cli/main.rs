@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod local;
+mod orders;
 mod plan;
 mod rollout;
 mod support;

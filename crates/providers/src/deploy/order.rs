@@ -13,7 +13,7 @@ pub const NAME_BYTES_MAX: usize = 200;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Order {
     /// Names this order and no other: the same id is the same order, however often it is given. By convention release, task and
-    /// attempt, such as `checkout.7-deploy-1`.
+    /// number of the try, such as `checkout.7-deploy-1`.
     pub id: String,
     /// The service.
     pub service: String,

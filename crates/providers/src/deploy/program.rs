@@ -116,15 +116,16 @@ mod tests {
     #[test]
     fn what_can_not_be_run_is_refused_in_words() {
         assert_eq!(program().check(), Ok(()));
-        let cases: [(&dyn Fn(&mut Program), &str); 8] = [
-            (&|p| p.argv.clear(), "needs a program"),
-            (&|p| p.argv = vec!["a".into(); ARGS_MAX + 1], "257 arguments, 256 allowed"),
-            (&|p| p.argv.push("x".repeat(PROGRAM_BYTES_MAX)), "bytes, 131072 allowed"),
-            (&|p| p.argv.push("a\0b".into()), "zero byte"),
-            (&|p| drop(p.env.insert("A=B".into(), String::new())), "\"A=B\" is no name"),
-            (&|p| p.cwd = "here".into(), "must be an absolute path"),
-            (&|p| p.pass.push("FW_NOT_SET_ANYWHERE".into()), "FW_NOT_SET_ANYWHERE is to be passed on"),
-            (&|p| p.cwd = "/no/such/folder".into(), "/no/such/folder is not there"),
+        type Change = fn(&mut Program);
+        let cases: [(Change, &str); 8] = [
+            (|p| p.argv.clear(), "needs a program"),
+            (|p| p.argv = vec!["a".into(); ARGS_MAX + 1], "257 arguments, 256 allowed"),
+            (|p| p.argv.push("x".repeat(PROGRAM_BYTES_MAX)), "bytes, 131072 allowed"),
+            (|p| p.argv.push("a\0b".into()), "zero byte"),
+            (|p| drop(p.env.insert("A=B".into(), String::new())), "\"A=B\" is no name"),
+            (|p| p.cwd = "here".into(), "must be an absolute path"),
+            (|p| p.pass.push("FW_NOT_SET_ANYWHERE".into()), "FW_NOT_SET_ANYWHERE is to be passed on"),
+            (|p| p.cwd = "/no/such/folder".into(), "/no/such/folder is not there"),
         ];
         for (change, text) in cases {
             let mut unfit = program();

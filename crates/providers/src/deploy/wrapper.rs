@@ -1,7 +1,8 @@
 //! Starting the small process that stands between the server and what it orders, and goes on without the server.
 //!
 //! The wrapper is this same binary with a hidden subcommand. It leaves the server's session, so neither the end of the
-//! server nor a key on its terminal reaches it, and claims its order's folder before it does anything. Here is only how it is started.
+//! server nor a key on its terminal reaches it, and claims its order's folder before it does anything. Here is only how
+//! it is started.
 
 use std::fs::{self, OpenOptions};
 use std::io;

@@ -7,4 +7,5 @@
 #![cfg(target_os = "linux")]
 
 mod commands;
+mod exec;
 mod support;

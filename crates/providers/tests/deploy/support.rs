@@ -62,10 +62,15 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let Ok(orders) = std::fs::read_dir(self.dir.path().join("orders")) else { return };
-        for order in orders.flatten() {
-            let _ = command::cancel(&order.path());
-            end_of(&order.path());
+        // An order is a folder with a spec; those of the exec deployer are one folder deeper.
+        let below = |dir: &Path| -> Vec<PathBuf> {
+            std::fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path()).collect()
+        };
+        let first = below(&self.dir.path().join("orders"));
+        let all = first.iter().flat_map(|dir| below(dir)).chain(first.clone());
+        for order in all.filter(|order| order.join("spec.json").is_file()) {
+            let _ = command::cancel(&order);
+            end_of(&order);
         }
     }
 }

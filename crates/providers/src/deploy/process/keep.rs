@@ -1,6 +1,7 @@
 //! The keeper of one instance: starts its process, starts it again when it ends, ends it in order when told.
 //!
-//! It runs in a process of its own and outlives the server. When a keeper itself is killed, the process goes on, and the next keeper
+//! It runs in a process of its own and outlives the server. When a keeper itself is killed, the process goes on, and the
+//! next keeper
 //! takes it over: it reads on in the same pipe, and starts the next process when this one ends.
 
 use std::io;
@@ -16,7 +17,8 @@ use crate::deploy::os::{self, Identity};
 use crate::deploy::program::MARK;
 use crate::deploy::tend::{Cause, Output, Stopper, Tended, Terms, kill_marked, tend};
 
-/// Keeps the instance of a life, unless another keeper has claimed it: the body of the hidden subcommand. Returns when it was told to stop
+/// Keeps the instance of a life, unless another keeper has claimed it: the body of the hidden subcommand. Returns when
+/// it was told to stop
 /// and its process is gone.
 ///
 /// # Errors
@@ -137,7 +139,8 @@ impl Keeper {
         Ok(end)
     }
 
-    /// Writes down what is so now. A full disk must not end the service: then the note is old, and the process still has its mark.
+    /// Writes down what is so now. A full disk must not end the service: then the note is old, and the process still has
+    /// its mark.
     fn note(&mut self, process: Option<Identity>, last_end: Option<String>) {
         self.state = State { process, since_ms: folder::now_ms(), restarts: self.state.restarts, last_end };
         if let Err(e) = folder::write(&self.life.join(STATE), &self.state) {

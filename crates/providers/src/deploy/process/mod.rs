@@ -19,6 +19,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::deployer::{Deployer, InstanceStatus, Outcome, Presence, Told, Work};
 use super::log;
 use super::order::{Instance, Order, OrderError};
 use super::program::{Program, ProgramError};
@@ -28,9 +29,6 @@ use place::{KeepSpec, Now};
 
 pub use keep::keep;
 pub use stop::StopError;
-
-/// Takes pieces of text as they come: output of what runs, and what is waited for.
-pub type Told = Arc<dyn Fn(&str) + Send + Sync>;
 
 /// Ends of a process by itself, during one `deploy`, after which it is not waited for any longer.
 pub const CRASHES_MAX: u32 = 3;
@@ -135,42 +133,6 @@ fn owner(pid: Option<&(u32, String)>) -> String {
         Some((pid, name)) => format!("{name} (pid {pid})"),
         None => "another process".to_owned(),
     }
-}
-
-/// What an instance does.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Presence {
-    /// It never ran, or was stopped.
-    Stopped,
-    /// Its process runs.
-    Running {
-        /// Its pid.
-        pid: u32,
-        /// Since when, milliseconds since 1970.
-        since_ms: u64,
-        /// Whether it answered as ready just now.
-        ready: bool,
-    },
-    /// Its process ended, and the keeper waits before it starts the next.
-    Restarting,
-    /// It runs without a keeper, which was killed; the next `deploy` gives it one.
-    Orphaned {
-        /// Its pid.
-        pid: u32,
-    },
-}
-
-/// An instance, as it is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct InstanceStatus {
-    /// Its URL.
-    pub url: String,
-    /// What it does.
-    pub presence: Presence,
-    /// Times its process ended by itself since its keeper began.
-    pub restarts: u32,
-    /// How the last one ended.
-    pub last_end: Option<String>,
 }
 
 /// The processes of one service.
@@ -296,7 +258,7 @@ impl Processes {
 }
 
 fn described(url: &str, now: Now) -> InstanceStatus {
-    let status = |presence| InstanceStatus { url: url.to_owned(), presence, restarts: 0, last_end: None };
+    let status = |presence| InstanceStatus::new(url, presence);
     match now {
         Now::Over | Now::Unclaimed(_) | Now::Orphaned { process: None, .. } => status(Presence::Stopped),
         Now::Orphaned { process: Some(process), .. } => status(Presence::Orphaned { pid: process.pid }),
@@ -304,11 +266,55 @@ fn described(url: &str, now: Now) -> InstanceStatus {
             let Some(state) = state else { return status(Presence::Restarting) };
             let presence = match state.process.filter(|process| process.is_alive()) {
                 Some(process) => {
-                    Presence::Running { pid: process.pid, since_ms: state.since_ms, ready: false }
+                    Presence::Running { pid: Some(process.pid), since_ms: Some(state.since_ms), ready: false }
                 }
                 None => Presence::Restarting,
             };
             InstanceStatus { restarts: state.restarts, last_end: state.last_end, ..status(presence) }
         }
+    }
+}
+
+impl Deployer for Processes {
+    fn kind(&self) -> &'static str {
+        "process"
+    }
+
+    fn deploy<'a>(&'a self, order: &'a Order, told: &'a Told) -> Work<'a, Outcome> {
+        Box::pin(async move {
+            match self.deploy(order, told).await {
+                Ok(_) => Outcome::Done,
+                Err(DeployError::NotReady { url, why, log }) => {
+                    Outcome::Failed { why: format!("{url} is not ready: {why}"), log }
+                }
+                Err(e) => Outcome::failed(e),
+            }
+        })
+    }
+
+    fn undo<'a>(&'a self, order: &'a Order, told: &'a Told) -> Work<'a, Outcome> {
+        self.retire(order, told)
+    }
+
+    fn retire<'a>(&'a self, order: &'a Order, told: &'a Told) -> Work<'a, Outcome> {
+        Box::pin(async move {
+            match self.stop(order, told).await {
+                Ok(()) => Outcome::Done,
+                // It is known that it is still there; stopping again is harmless.
+                Err(e) => Outcome::failed(e),
+            }
+        })
+    }
+
+    fn status<'a>(&'a self, order: &'a Order) -> Work<'a, Vec<InstanceStatus>> {
+        Box::pin(async move {
+            let unknown = |e: &DeployError, url: &str| {
+                InstanceStatus::new(url, Presence::Unknown { why: e.to_string() })
+            };
+            match self.status(order).await {
+                Ok(all) => all,
+                Err(e) => order.instances.iter().map(|instance| unknown(&e, &instance.url)).collect(),
+            }
+        })
     }
 }

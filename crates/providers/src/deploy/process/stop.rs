@@ -1,6 +1,7 @@
 //! Stopping instances in order, and being sure that they are gone.
 //!
-//! The keeper is asked by a file, so no signal is needed and asking twice is harmless. What has no keeper any more is ended by this
+//! The keeper is asked by a file, so no signal is needed and asking twice is harmless. What has no keeper any more is
+//! ended by this
 //! process itself: by identity, and by the mark on everything an instance started.
 
 use std::io;
