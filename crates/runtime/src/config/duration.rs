@@ -65,6 +65,34 @@ pub(super) fn parse(text: &str) -> Option<Duration> {
     (unit_before < f64::INFINITY).then(|| from_seconds(seconds)).flatten()
 }
 
+/// A text that people write and [`parse`] does not take, such as `2 min`, `90 seconds` or `1 h 30 m`.
+///
+/// `M` alone is nothing: minutes or months.
+pub(super) fn in_words(text: &str) -> Option<Duration> {
+    let mut exact = String::new();
+    let mut rest = text.trim();
+    while !rest.is_empty() {
+        let digits = rest.find(|c: char| !(c.is_ascii_digit() || c == '.'))?;
+        let (number, after) = rest.split_at(digits);
+        let after = after.trim_start();
+        let letters = after.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(after.len());
+        let (word, after) = after.split_at(letters);
+        let unit = match word.to_ascii_lowercase().as_str() {
+            _ if word == "M" => return None,
+            "ms" | "msec" | "msecs" | "millis" | "millisecond" | "milliseconds" => "ms",
+            "s" | "sec" | "secs" | "second" | "seconds" => "s",
+            "m" | "min" | "mins" | "minute" | "minutes" => "m",
+            "h" | "hr" | "hrs" | "hour" | "hours" => "h",
+            "d" | "day" | "days" => "d",
+            _ => return None,
+        };
+        exact.push_str(number);
+        exact.push_str(unit);
+        rest = after.trim_start();
+    }
+    parse(&exact)
+}
+
 fn from_seconds(seconds: f64) -> Option<Duration> {
     // In range, so the cast can't truncate; whole milliseconds keep what is written and read alike.
     (0.0..=DURATION_MAX_S)
@@ -108,6 +136,25 @@ mod tests {
         assert_eq!(from_number(0.5, Per::Second), Some(Duration::from_millis(500)));
         for bad in [-1.0, f64::NAN, f64::INFINITY, 1e300] {
             assert_eq!(from_number(bad, Per::Minute), None);
+        }
+    }
+
+    #[test]
+    fn words_are_units_where_they_can_be_one_only() {
+        for (text, ms) in [
+            ("2 min", 120_000),
+            ("90 seconds", 90_000),
+            ("1 hour 30 minutes", 5_400_000),
+            ("2H", 7_200_000),
+            ("500 msec", 500),
+            ("5m", 300_000),
+        ] {
+            assert_eq!(in_words(text), Some(Duration::from_millis(ms)), "{text}");
+        }
+        for text in
+            ["", "2", "2M", "two minutes", "1 month", "30 s 1 h", "min", "1..5 min", "-5 min", "2 min ago"]
+        {
+            assert_eq!(in_words(text), None, "{text}");
         }
     }
 

@@ -353,11 +353,17 @@ fn inline(node: &Node) -> String {
 
 /// A text bare where that is safe, else in double quotes as JSON (which YAML reads alike).
 fn scalar_text(scalar: &Scalar) -> String {
-    let bare = scalar.text.starts_with(|c: char| c.is_ascii_alphanumeric())
-        && scalar.text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '/'))
-        && Scalar::plain(&scalar.text).resolved == Resolved::Text;
     match scalar.resolved {
-        Resolved::Text if !bare => serde_json::Value::from(scalar.text.as_str()).to_string(),
+        Resolved::Text if !is_bare_text(&scalar.text) => {
+            serde_json::Value::from(scalar.text.as_str()).to_string()
+        }
         _ => scalar.text.clone(),
     }
+}
+
+/// Whether a text needs no quotes to be read as that text, anywhere in YAML.
+pub(super) fn is_bare_text(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '/'))
+        && Scalar::plain(text).resolved == Resolved::Text
 }

@@ -134,7 +134,7 @@ fn read_merged(
 }
 
 /// Whether the document is the rollout mapping alone, as in the seed.
-fn is_bare(tree: &Node) -> bool {
+pub(super) fn is_bare(tree: &Node) -> bool {
     let has = |section: &'static Section| tree.entries().iter().any(|e| section.key(&e.key).is_some());
     has(&ROLLOUT) && !has(&ROOT)
 }

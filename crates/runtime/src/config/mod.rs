@@ -7,6 +7,7 @@
 mod duration;
 mod effective;
 mod fault;
+mod fix;
 mod format;
 mod load;
 mod notification;
@@ -23,6 +24,7 @@ mod url;
 
 pub use effective::{effective_json, effective_yaml};
 pub use fault::{FAULTS_MAX, Fault, Faults};
+pub use fix::{Applied, Facts, Fixed, Refused, fix};
 pub use load::{load_file, load_json, load_str};
 pub use notification::{EmailTarget, HttpFormat, HttpTarget, SecretFrom, SinkConfig, SinkTarget, SmtpTls};
 pub use report::{Part, report};

@@ -6,22 +6,32 @@
 /// Longer words are not compared: nobody mistypes one, and the cost is quadratic.
 const WORD_MAX: usize = 64;
 
-/// The nearest of the known words, if one is near.
+/// The nearest of the known words, if one is near; of several that are as near, the first.
 pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    near(word, known).into_iter().min_by_key(|(cost, _)| *cost).map(|(_, word)| word)
+}
+
+/// The nearest of the known words, if one is near and no other is as near.
+pub(super) fn nearest_alone<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let near = near(word, known);
+    let least = near.iter().map(|(cost, _)| *cost).min()?;
+    let mut nearest = near.iter().filter(|(cost, _)| *cost == least);
+    nearest.next().filter(|_| nearest.next().is_none()).map(|(_, word)| *word)
+}
+
+/// The known words that are near, each with what is wrong.
+fn near<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<(usize, &'a str)> {
     let word: Vec<char> = word.to_lowercase().chars().take(WORD_MAX + 1).collect();
     if word.is_empty() || word.len() > WORD_MAX {
-        return None;
+        return vec![];
     }
-    let mut best: Option<(usize, &str)> = None;
-    for candidate in known {
+    let cost = |candidate: &'a str| {
         let letters: Vec<char> = candidate.to_lowercase().chars().collect();
         let cost = distance(&word, &letters);
         let allowed = (word.len().max(letters.len()) / 3).max(1);
-        if cost <= allowed && best.is_none_or(|(least, _)| cost < least) {
-            best = Some((cost, candidate));
-        }
-    }
-    best.map(|(_, word)| word)
+        (cost <= allowed).then_some((cost, candidate))
+    };
+    known.into_iter().filter_map(cost).collect()
 }
 
 fn distance(a: &[char], b: &[char]) -> usize {

@@ -279,7 +279,7 @@ fn is_yaml_1_1_bool(text: &str) -> bool {
 }
 
 /// Whether a value looks like what a kind takes, leaving its range aside: chooses among alternatives.
-fn has_shape(kind: &Kind, node: &Node) -> bool {
+pub(crate) fn has_shape(kind: &Kind, node: &Node) -> bool {
     match (&node.value, kind) {
         (Value::List(_), Kind::List { .. }) | (Value::Map(_), Kind::Section(_) | Kind::Overlays { .. }) => {
             true

@@ -14,7 +14,7 @@ use super::duration::Per;
 
 #[cfg(test)]
 pub(super) use check::table_faults;
-pub(super) use check::{Checker, child_path, missing_in, rivals};
+pub(super) use check::{Checker, child_path, has_shape, missing_in, rivals};
 pub(super) use reference::reference_markdown;
 pub(super) use schema::schema;
 

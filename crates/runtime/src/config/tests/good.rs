@@ -10,8 +10,8 @@ use crate::config::{
     EvaluationRate, Role, ServiceConfig, effective_json, effective_yaml, load_file, load_json, load_str,
 };
 
-pub(super) const CONTRACT: &str = include_str!("contract.yaml");
-pub(super) const SEED: &str = include_str!("seed.json");
+pub(in crate::config) const CONTRACT: &str = include_str!("contract.yaml");
+pub(in crate::config) const SEED: &str = include_str!("seed.json");
 const PRODUCTION: &str = include_str!("seed-production.json");
 const STAGING: &str = include_str!("seed-staging.json");
 
@@ -170,7 +170,7 @@ fn files_of_a_config_are_found_from_its_folder() {
     assert_eq!((tls.cert, tls.key), (folder.path().join("c.pem"), "/k.pem".into()));
 }
 
-pub(super) const FULL: &str = r#"
+pub(in crate::config) const FULL: &str = r#"
 service: shop
 region: eu-west-1
 versions:

@@ -10,3 +10,6 @@ mod noise;
 mod notifications;
 mod release;
 mod table;
+
+pub(in crate::config) use good::{CONTRACT, FULL, SEED};
+pub(in crate::config) use noise::mutated;

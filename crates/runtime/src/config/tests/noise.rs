@@ -26,7 +26,7 @@ fn sound(text: &str) -> Result<(), TestCaseError> {
 }
 
 /// A good config with pieces cut out, doubled, or replaced by characters that mean something.
-fn mutated() -> impl Strategy<Value = String> {
+pub(in crate::config) fn mutated() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
         Just(""),
         Just("\n"),

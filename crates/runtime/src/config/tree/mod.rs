@@ -13,6 +13,7 @@ mod yaml;
 
 pub(super) use merge::merge;
 pub(super) use scalar::{Resolved, Scalar, shown};
+pub(super) use surrogate::plain_surrogates;
 pub(super) use view::{View, locate};
 
 pub(super) use json::{from_json, to_json};

@@ -51,6 +51,14 @@ impl Scalar {
         Scalar { text, resolved }
     }
 
+    /// The number, if it is one.
+    pub(crate) fn as_number(&self) -> Option<f64> {
+        match self.resolved {
+            Resolved::Number(number) => Some(number),
+            Resolved::Null | Resolved::Bool(_) | Resolved::Text => None,
+        }
+    }
+
     /// In words, for "expected X, found Y".
     pub(crate) fn found(&self) -> String {
         match self.resolved {

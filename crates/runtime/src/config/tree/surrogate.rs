@@ -48,6 +48,26 @@ pub(super) fn fold(text: &str) -> (String, Shifts) {
     (out, shifts)
 }
 
+/// The text with a text of the same length in place of each pair: nothing in it moves.
+pub(crate) fn plain_surrogates(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        let taken = match first {
+            _ if pair(rest).is_some() => {
+                out.push_str(&"x".repeat(2 * ESCAPE));
+                rest = &rest[2 * ESCAPE..];
+                continue;
+            }
+            '\\' => 1 + rest[1..].chars().next().map_or(0, char::len_utf8),
+            _ => first.len_utf8(),
+        };
+        out.push_str(&rest[..taken]);
+        rest = &rest[taken..];
+    }
+    out
+}
+
 fn pair(text: &str) -> Option<char> {
     let high = unit(text)?;
     let low = unit(text.get(ESCAPE..)?)?;
