@@ -4,11 +4,13 @@
 //! `fw-api` only; `serve`, `proxy` and `demo` run one in this process.
 
 mod args;
+mod checks;
 mod client;
 mod commands;
 mod failure;
 mod logging;
 mod output;
+mod rewrite;
 mod stop;
 mod watch;
 

@@ -224,6 +224,8 @@ pub(crate) enum ConfigCommand {
         #[arg(long, value_name = "ENV")]
         env: Option<String>,
     },
+    /// Mend what has one obvious remedy, in the file itself: shows the change, keeps the file before as FILE.bak
+    Fix(FixArgs),
     /// Print the JSON Schema, for editors
     Schema,
     /// Print a config with every default written out
@@ -235,6 +237,23 @@ pub(crate) enum ConfigCommand {
         #[arg(long, value_name = "ENV")]
         env: Option<String>,
     },
+}
+
+/// `fw config fix`.
+#[derive(Debug, Args)]
+pub(crate) struct FixArgs {
+    /// The config
+    #[arg(short, long, value_name = "FILE", default_value = DEFAULT_CONFIG)]
+    pub(crate) config: PathBuf,
+    /// The environment laid over it
+    #[arg(long, value_name = "ENV")]
+    pub(crate) env: Option<String>,
+    /// Show the change and write nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Requests a second of both versions together: phases too short to prove anything with them grow
+    #[arg(long, alias = "rps", value_name = "N", value_parser = plan::rate)]
+    pub(crate) requests_per_second: Option<f64>,
 }
 
 /// The config when none is named.

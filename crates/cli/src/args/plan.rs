@@ -152,7 +152,7 @@ fn phi(text: &str) -> Result<Discounts, String> {
 }
 
 /// Requests a second.
-fn rate(text: &str) -> Result<f64, String> {
+pub(super) fn rate(text: &str) -> Result<f64, String> {
     let rate: f64 =
         text.parse().map_err(|_| "a rate is a number of requests a second, such as 500".to_owned())?;
     if rate > 0.0 && rate <= RPS_MAX {

@@ -3,6 +3,7 @@
 mod bar;
 mod card;
 mod detail;
+mod diff;
 mod event;
 mod number;
 mod paint;
@@ -15,6 +16,7 @@ use serde::Serialize;
 pub(crate) use bar::bar;
 pub(crate) use card::{Moment, card, one_line, state_words, status_word, waiting_words};
 pub(crate) use detail::Detail;
+pub(crate) use diff::unified;
 pub(crate) use event::{StreamedEvent, event_line};
 pub(crate) use number::{health, milliseconds, percent, plain_number, thousands};
 pub(crate) use paint::{Paint, clean};

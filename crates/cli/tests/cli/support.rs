@@ -188,3 +188,32 @@ pub(crate) fn frame(id: u64, kind: &str, fields: serde_json::Value) -> String {
     event["timestamp"] = "2026-01-01T15:40:00Z".into();
     format!("id: {id}\ndata: {event}\n\n")
 }
+
+/// Everything below a folder: each file's path, kind, mode and content, as one digest a file.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Tree(std::collections::BTreeMap<std::path::PathBuf, String>);
+
+impl Tree {
+    /// As it is now. Times are left aside: reading changes them.
+    pub(crate) fn of(folder: &std::path::Path) -> Tree {
+        let mut files = std::collections::BTreeMap::new();
+        let mut open = vec![folder.to_owned()];
+        while let Some(path) = open.pop() {
+            let data = std::fs::symlink_metadata(&path).unwrap();
+            let what = if data.is_dir() {
+                open.extend(std::fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
+                "folder".to_owned()
+            } else if data.is_symlink() {
+                format!("link to {}", std::fs::read_link(&path).unwrap().display())
+            } else {
+                use sha2::Digest;
+                let digest = sha2::Sha256::digest(std::fs::read(&path).unwrap());
+                digest.iter().map(|byte| format!("{byte:02x}")).collect()
+            };
+            #[cfg(unix)]
+            let what = format!("{what} {:o}", std::os::unix::fs::PermissionsExt::mode(&data.permissions()));
+            files.insert(path, what);
+        }
+        Tree(files)
+    }
+}

@@ -22,6 +22,24 @@ use super::tree::{Entry, NESTING_MAX, Node, Origin, Value, from_json, from_yaml,
 /// Every fault, also a file that can't be read.
 pub fn load_file(path: &Path, env: Option<&str>) -> Result<ServiceConfig, Faults> {
     let name = path.display().to_string();
+    let mut config = load_str(&name, &read_file(path)?, env)?;
+    let traffic = &mut config.traffic;
+    let files = traffic.tls.iter_mut().flat_map(|tls| [&mut tls.cert, &mut tls.key]);
+    for file in files.chain(&mut traffic.upstream_ca) {
+        *file = path.parent().unwrap_or(Path::new("")).join(&*file);
+    }
+    for file in config.notifications.iter_mut().flat_map(|sink| sink.files()) {
+        *file = path.parent().unwrap_or(Path::new("")).join(&*file);
+    }
+    Ok(config)
+}
+
+/// The text of a config file, of at most [`text::DOCUMENT_BYTES_MAX`] bytes, byte for byte.
+///
+/// # Errors
+/// One fault: it can't be read, is too large, or is not UTF-8.
+pub fn read_file(path: &Path) -> Result<String, Faults> {
+    let name = path.display().to_string();
     let bytes = read_bounded(path).map_err(|e| {
         let message = match e.kind() {
             std::io::ErrorKind::NotFound => {
@@ -32,16 +50,7 @@ pub fn load_file(path: &Path, env: Option<&str>) -> Result<ServiceConfig, Faults
         };
         Faults::one(&name, "", Fault::new(None, "", message))
     })?;
-    let mut config = load_str(&name, text::decode(&name, &bytes)?, env)?;
-    let traffic = &mut config.traffic;
-    let files = traffic.tls.iter_mut().flat_map(|tls| [&mut tls.cert, &mut tls.key]);
-    for file in files.chain(&mut traffic.upstream_ca) {
-        *file = path.parent().unwrap_or(Path::new("")).join(&*file);
-    }
-    for file in config.notifications.iter_mut().flat_map(|sink| sink.files()) {
-        *file = path.parent().unwrap_or(Path::new("")).join(&*file);
-    }
-    Ok(config)
+    text::decode(&name, &bytes).map(str::to_owned)
 }
 
 /// Reads at most one byte more than a config may have, so that a huge file costs nothing.

@@ -1,5 +1,6 @@
-//! `fw config …`: checking, describing and showing configs. No server is asked.
+//! `fw config …`: checking, fixing, describing and showing configs. No server is asked.
 
+mod fix;
 mod schema;
 mod show;
 mod validate;
@@ -11,6 +12,7 @@ use crate::output::Out;
 pub(super) fn run(command: ConfigCommand, out: &mut Out) -> Result<(), Failure> {
     match command {
         ConfigCommand::Validate { config, env } => validate::run(config, env.as_deref(), out),
+        ConfigCommand::Fix(args) => fix::run(&args, out),
         ConfigCommand::Schema => schema::run(out),
         ConfigCommand::Show { config, env } => show::run(&config, env.as_deref(), out),
     }

@@ -8,11 +8,9 @@ use serde_json::json;
 use super::observe;
 use super::words::{about, share, span};
 use crate::args::{CheckArgs, Global};
+use crate::checks::traffic::BASE_ERRORS_DEFAULT;
 use crate::failure::Failure;
 use crate::output::{Align, Out, plain_number, table, thousands};
-
-/// Stable's errors where nothing is known.
-const BASE_ERRORS_DEFAULT: f64 = 0.001;
 
 /// Where the rate of requests comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
