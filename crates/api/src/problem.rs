@@ -57,6 +57,8 @@ codes! {
     UnknownService = "unknown_service", 404, "This server does not serve that service";
     /// No such feature flag.
     UnknownFlag = "unknown_flag", 404, "No such feature flag";
+    /// No such release.
+    UnknownRelease = "unknown_release", 404, "No such release";
     /// The path exists, the method does not.
     MethodNotAllowed = "method_not_allowed", 405, "This path does not take that method";
     /// It was there once, and is no longer kept.
@@ -67,6 +69,8 @@ codes! {
     UnderWay = "under_way", 409, "A rollout is under way";
     /// `stable` is not the service's current version.
     StableMismatch = "stable_mismatch", 409, "The stable version is not the one that runs";
+    /// A request says of what runs on the server, or of who approves, another thing than the server's own file.
+    PolicyDiffers = "policy_differs", 409, "The server's own file says otherwise";
     /// The same idempotency key with another request.
     IdempotencyMismatch = "idempotency_mismatch", 422, "That Idempotency-Key was used for another request";
     /// The body took too long to arrive.

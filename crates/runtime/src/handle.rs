@@ -63,6 +63,8 @@ pub struct ServiceView {
     pub epoch: Epoch,
     /// Data planes that are known.
     pub sources: usize,
+    /// Of them, those heard of lately that still route by an older split.
+    pub lagging: usize,
     /// Its latest rollout.
     pub run: Option<Arc<RunView>>,
 }

@@ -18,7 +18,10 @@ pub struct WeekMinute {
 
 /// The minute of the week in a zone; none for a zone nobody knows, or a time out of range.
 pub fn week_minute(at: Timestamp, zone: &str) -> Option<WeekMinute> {
-    let zone = TimeZone::get(zone).ok()?;
+    minute_in(at, TimeZone::get(zone).ok()?)
+}
+
+fn minute_in(at: Timestamp, zone: TimeZone) -> Option<WeekMinute> {
     let local = jiff::Timestamp::from_millisecond(at.as_millis()).ok()?.to_zoned(zone);
     let day = usize::try_from(local.weekday().to_monday_zero_offset()).ok()?;
     let minute = u16::try_from(i32::from(local.hour()) * 60 + i32::from(local.minute())).ok()?;
@@ -30,6 +33,17 @@ pub fn local_date(at: Timestamp, zone: &str) -> Option<String> {
     let zone = TimeZone::get(zone).ok()?;
     let local = jiff::Timestamp::from_millisecond(at.as_millis()).ok()?.to_zoned(zone);
     Some(local.date().to_string())
+}
+
+/// The minute of the week by the server's own clock and zone.
+pub fn local_week_minute(at: Timestamp) -> Option<WeekMinute> {
+    minute_in(at, TimeZone::system())
+}
+
+/// Days from one day of the calendar to another, below 0 when it is earlier; none for what are no days.
+pub fn days_between(from: &str, to: &str) -> Option<i64> {
+    let (from, to): (jiff::civil::Date, jiff::civil::Date) = (from.parse().ok()?, to.parse().ok()?);
+    Some(i64::from(from.until(to).ok()?.get_days()))
 }
 
 /// Whether a zone is known.
@@ -65,6 +79,9 @@ mod tests {
         assert_eq!(week_minute(at, "America/New_York"), Some(WeekMinute { day: 4, minute: 1110 }));
         assert_eq!(week_minute(at, "Mars/Base"), None);
         assert_eq!(local_date(at, "Europe/Berlin").as_deref(), Some("2026-11-28"));
+        assert_eq!(days_between("2026-12-20", "2027-01-03"), Some(14));
+        assert_eq!(days_between("2026-12-20", "2026-12-19"), Some(-1));
+        assert_eq!(days_between("soon", "2026-12-19"), None);
         let window: Window = "Fri 18:00-19:00 America/New_York".parse().unwrap();
         assert!(is_open(&window, at));
         assert!(!is_open(&Window { zone: "Mars/Base".into(), ..window }, at));

@@ -7,6 +7,7 @@ mod auth;
 mod gates;
 pub mod http;
 pub mod notify;
+pub mod releases;
 mod serve;
 mod stories;
 

@@ -18,7 +18,7 @@ use fw_providers::traffic;
 use fw_proxy::{ForcedVariant, Limits, Proxy, ProxySettings, Timeouts, TlsSettings};
 use fw_runtime::config::ServiceConfig;
 use fw_runtime::{Handle, ServiceDef, SystemClock};
-use fw_store::{MemoryLog, RolloutLog, SqliteLog};
+use fw_store::{Journal, MemoryJournal, MemoryLog, RolloutLog, SqliteJournal, SqliteLog};
 use tokio::net::TcpListener;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
@@ -27,6 +27,7 @@ use crate::gates;
 use crate::http::metrics::{Family, PROXY_ACCEPTED, PROXY_CONNECTIONS};
 use crate::http::{self, App, FlagBoard, HttpSettings, ServedFlag};
 use crate::notify::{Notifier, NotifyError, Timing};
+use crate::releases::{ReleaseError, ReleaseSettings, Releases};
 use crate::stories::{ShelfError, Stories};
 use crate::{BindError, check_bind};
 
@@ -89,6 +90,9 @@ pub enum ServeError {
     /// Nobody can be asked over TLS.
     #[error("requests to webhooks and health URLs can't be made: {0}")]
     Asker(String),
+    /// Releases can't be opened.
+    #[error(transparent)]
+    Releases(#[from] ReleaseError),
     /// OFREP knows flags by their key alone.
     #[error("the flag {flag:?} is in the configs of {first} and {second}: a key may stand in one only")]
     FlagTwice {
@@ -181,11 +185,14 @@ impl Server {
         }
         let asker = Arc::new(Asker::new(None).map_err(ServeError::Asker)?);
         loops.push(tokio::spawn(gates::run(handle.clone(), asker.clone(), stopping.clone())));
+        let releases = open_releases(&options, &handle, asker)?;
+        loops.push(releases.run(stopping.clone()));
         loops.push(tokio::spawn(stories.clone().shelve(stopping.clone())));
         let ready = Arc::new(AtomicBool::new(true));
         let app = App::new(handle.clone(), settings, board, ready.clone(), proxy_metrics(&proxies))
             .with_stories(stories)
-            .with_notifier(Arc::new(notifier));
+            .with_notifier(Arc::new(notifier))
+            .with_releases(releases);
         let (stop_http, stopped) = oneshot::channel::<()>();
         let router = http::router(app);
         let http = tokio::spawn(async move {
@@ -264,6 +271,27 @@ fn stories(options: &ServeOptions, handle: &Handle) -> Result<Stories, ShelfErro
         StoreChoice::Memory => Ok(Stories::in_memory(handle.clone())),
         StoreChoice::Sqlite(path) => Stories::open(handle.clone(), &path.with_extension("stories.db")),
     }
+}
+
+/// Releases with their journal and the folder of their orders, beside the store.
+fn open_releases(
+    options: &ServeOptions,
+    handle: &Handle,
+    asker: Arc<Asker>,
+) -> Result<Releases, ReleaseError> {
+    let (journal, root): (Arc<dyn Journal>, PathBuf) = match &options.store {
+        StoreChoice::Memory => {
+            let own = format!("fw-{}", std::process::id());
+            (Arc::new(MemoryJournal::default()), std::env::temp_dir().join(own))
+        }
+        StoreChoice::Sqlite(path) => {
+            let journal = SqliteJournal::open(&path.with_extension("journal.db"))?;
+            let root = std::path::absolute(path.with_extension("deploy"));
+            (Arc::new(journal), root.unwrap_or_else(|_| path.with_extension("deploy")))
+        }
+    };
+    let settings = ReleaseSettings { configs: options.configs.clone(), root, asker };
+    Releases::open(journal, handle.clone(), settings)
 }
 
 /// # Errors

@@ -28,7 +28,8 @@ pub use batch::Batch;
 pub use error::{Error, Fault};
 pub use group::{GroupCommitter, Ticket};
 pub use journal::{
-    JOURNAL_PAYLOAD_BYTES_MAX, Journal, JournalError, JournalRow, MemoryJournal, SqliteJournal, Subject,
+    JOURNAL_PAYLOAD_BYTES_MAX, Journal, JournalError, JournalRow, MemoryJournal, SUBJECT_BYTES_MAX,
+    SUBJECT_EVENTS_MAX, SqliteJournal, Subject,
 };
 pub use log::{
     Compacted, Loaded, LoadedRollout, LogInfo, PublishedRange, Retention, RolloutFilter, RolloutLog,

@@ -63,6 +63,7 @@ pub(super) fn views(services: &BTreeMap<ServiceKey, Service>, now: fw_model::Tim
         split: service.split.subscribe(),
         epoch: service.state.epoch,
         sources: service.state.sources.len(),
+        lagging: service.lagging(),
         run: service.state.run.as_ref().map(|run| {
             let users = service.state.users();
             Arc::new(RunView {

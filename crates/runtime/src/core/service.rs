@@ -112,6 +112,13 @@ impl Service {
         }
     }
 
+    /// Data planes that are live and still route by an older split.
+    pub(super) fn lagging(&self) -> usize {
+        let now = Instant::now();
+        let lags = |seen: fw_engine::rollout::SourceSeen| seen.is_live() && seen.confirmed < self.state.epoch;
+        self.state.sources.values().filter(|source| source.reported && lags(source.seen(now))).count()
+    }
+
     /// Tells the split to whoever listens, if it changed.
     pub(super) fn tell(&self) {
         let split = Arc::new(self.split_now());

@@ -10,7 +10,6 @@ mod events;
 mod feed;
 mod flags;
 mod gate;
-mod later;
 mod listen;
 mod live;
 pub(crate) mod metrics;
@@ -21,6 +20,7 @@ mod origin;
 mod page;
 mod planes;
 mod read;
+mod releases;
 mod reports;
 mod rollouts;
 mod socket;
@@ -41,6 +41,7 @@ use fw_runtime::Handle;
 use fw_runtime::config::{EvaluationRate, TokenConfig};
 
 use crate::notify::Notifier;
+use crate::releases::Releases;
 use crate::stories::Stories;
 
 pub use flags::{FlagBoard, ServedFlag};
@@ -77,6 +78,8 @@ pub struct App {
     pub metrics: ExtraMetrics,
     /// Who is told of events.
     notifier: Arc<Notifier>,
+    /// Releases; none in a process that has no place to keep them.
+    releases: Option<Releases>,
     /// Times and counts beyond which a client is let go.
     limits: Limits,
     /// Recent event frames, shared by all streams.
@@ -145,6 +148,7 @@ impl App {
             stories,
             metrics,
             notifier: Arc::default(),
+            releases: None,
             limits: Limits::default(),
             feed,
             evaluations: Arc::default(),
@@ -161,6 +165,12 @@ impl App {
     #[must_use]
     pub fn with_notifier(self, notifier: Arc<Notifier>) -> App {
         App { notifier, ..self }
+    }
+
+    /// The same with releases.
+    #[must_use]
+    pub fn with_releases(self, releases: Releases) -> App {
+        App { releases: Some(releases), ..self }
     }
 
     /// The same with other limits.
@@ -191,8 +201,10 @@ pub fn router(app: App) -> Router {
         .route("/api/v1/services/{service}/observations", post(planes::observations))
         .route("/api/v1/services/{service}/metrics", post(values::values))
         .route("/api/v1/kpis", get(reports::key_numbers))
-        .route("/api/v1/releases", any(later::releases))
-        .route("/api/v1/releases/{*rest}", any(later::releases))
+        .route("/api/v1/releases", get(releases::list).post(releases::start))
+        .route("/api/v1/releases/{name}", get(releases::detail))
+        .route("/api/v1/releases/{name}/report", get(releases::report))
+        .route("/api/v1/releases/{name}/{action}", post(releases::act))
         .route("/api/v1/flags", get(flags::list))
         .route("/api/v1/flags/{key}", get(flags::one))
         .route("/api/v1/notifications", get(notifications::list))

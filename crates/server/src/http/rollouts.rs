@@ -127,7 +127,7 @@ pub(super) async fn start(
     Ok(response)
 }
 
-fn faults(faults: config::Faults) -> Problem {
+pub(super) fn faults(faults: config::Faults) -> Problem {
     let errors = faults.to_problem_errors();
     let text = match errors.as_slice() {
         [one] if one.path.is_empty() => format!("the configuration: {}", one.message),
@@ -199,7 +199,7 @@ fn target_of(to: Option<&Value>) -> Result<Target, Problem> {
 }
 
 /// A reason as it goes into the log and onto terminals: of bounded length, one paragraph of plain text.
-fn checked_reason(reason: Option<String>) -> Result<Option<String>, Problem> {
+pub(super) fn checked_reason(reason: Option<String>) -> Result<Option<String>, Problem> {
     let Some(text) = reason.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty()) else {
         return Ok(None);
     };

@@ -7,6 +7,7 @@
 mod event;
 mod history;
 mod plain;
+mod release;
 mod state;
 mod words;
 
@@ -15,6 +16,7 @@ mod tests;
 
 pub use event::{EVENT_FORMAT, decode_event, encode_event};
 pub use history::{HISTORY_FORMAT, decode_history, encode_history};
+pub use release::{RELEASE_FORMAT, decode_release_event, encode_release_event};
 pub use state::{STATE_FORMAT, decode_state, encode_state};
 
 /// A record can't be read.

@@ -1,0 +1,125 @@
+//! What moves by itself: rollouts, windows, webhooks among gates, the clock. Looked at often, told to the engine when it changed.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use fw_engine::release::{Event, Overall, Release, Seen, due};
+use fw_engine::rollout::{Requested, Status};
+use fw_model::release::{GateKind, ReleaseId};
+use fw_providers::ask::Question;
+use fw_runtime::{Handle, windows};
+use serde_json::json;
+use tokio::sync::watch as channel;
+use tokio::time::Instant;
+
+use super::Releases;
+use crate::gates::answer_of;
+
+/// How often it is looked.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+/// How often a webhook among the gates is asked.
+const ASK_EVERY: Duration = Duration::from_secs(10);
+/// Longest time for its answer.
+const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+
+/// Looks until told to stop.
+pub(super) async fn run(releases: Releases, mut stopping: channel::Receiver<bool>) {
+    let mut asked: HashMap<(ReleaseId, usize), Instant> = HashMap::new();
+    loop {
+        tokio::select! {
+            _ = stopping.wait_for(|stop| *stop) => return,
+            () = tokio::time::sleep(LOOK_EVERY) => {}
+        }
+        for release in releases.all() {
+            look(&releases, &release, &mut asked).await;
+        }
+    }
+}
+
+async fn look(releases: &Releases, release: &Release, asked: &mut HashMap<(ReleaseId, usize), Instant>) {
+    let mut events = vec![];
+    if let Some(seen) = moved(&releases.0.handle, release) {
+        events.push(Event::RolloutSeen(seen));
+    }
+    let now = releases.0.handle.now();
+    for (place, (gate, state)) in release.gates.iter().zip(&release.gate_states).enumerate() {
+        match &gate.kind {
+            GateKind::Window(window) => {
+                let open = windows::is_open(window, now);
+                if open != state.open {
+                    events.push(Event::WindowSeen { gate: place, open });
+                }
+            }
+            GateKind::Webhook { url } if state.answer.is_none() => {
+                let key = (release.id.clone(), place);
+                if asked.get(&key).is_none_or(|at| at.elapsed() >= ASK_EVERY) {
+                    asked.insert(key, Instant::now());
+                    ask(releases.clone(), release.clone(), place, url.clone());
+                }
+            }
+            GateKind::Webhook { .. } | GateKind::Approval { .. } | GateKind::Release => {}
+        }
+    }
+    if due(release).is_some_and(|at| now >= at) {
+        events.push(Event::Ticked);
+    }
+    for event in events {
+        if let Err(error) = releases.apply(&release.id, event).await {
+            tracing::debug!(target: "fw_server", release = %release.id, %error, "what was seen was not taken");
+        }
+    }
+}
+
+/// How the rollout of a release stands now, where that is another than was told last.
+fn moved(handle: &Handle, release: &Release) -> Option<Seen> {
+    let known = release.rollout.as_ref()?;
+    let settled = match release.overall {
+        None => false,
+        // While the old version is kept, it matters whether the new one still serves.
+        Some(Overall::Success) => release.retired,
+        Some(_) => true,
+    };
+    if settled || known.superseded {
+        return None;
+    }
+    let now = seen_of(handle, known)?;
+    (now != *known).then_some(now)
+}
+
+/// A rollout as last committed.
+pub(super) fn seen_of(handle: &Handle, known: &Seen) -> Option<Seen> {
+    let views = handle.views();
+    let run = views.services.get(&known.run.key)?.run.clone()?;
+    if run.run != known.run {
+        return Some(Seen { superseded: run.run.number > known.run.number, ..known.clone() });
+    }
+    let rollout = &run.rollout;
+    let back = matches!(rollout.status, Status::RollingBack | Status::RolledBack);
+    let why = rollout.moving.as_ref().filter(|_| back).map(|moving| moving.evidence.clone());
+    Some(Seen {
+        run: rollout.run.clone(),
+        status: rollout.status,
+        position: rollout.position,
+        superseded: false,
+        partial: false,
+        why: why.unwrap_or_default(),
+    })
+}
+
+fn ask(releases: Releases, release: Release, gate: usize, url: String) {
+    tokio::spawn(async move {
+        let body = json!({
+            "release": release.id.to_string(), "service": release.id.key.to_string(), "step": release.step.as_str(),
+            "version": release.plan.rollout.canary.version, "stable": release.plan.rollout.stable.version,
+            "environment": release.plan.environment, "risk": release.risk.as_ref().map(|risk| risk.score),
+        });
+        let Ok(said) = releases.0.settings.asker.ask(&Question::post(url, body, ANSWER_WITHIN)).await else {
+            return;
+        };
+        let Some(answer) = answer_of(&said) else { return };
+        let reason = Some(format!("it answered {}", said.status.as_u16()));
+        let by = Requested { actor: "webhook".into(), reason };
+        // Refused when the step is over by then.
+        let _ = releases.apply(&release.id, Event::Answered { gate: Some(gate), answer, by }).await;
+    });
+}
