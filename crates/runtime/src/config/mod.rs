@@ -24,7 +24,7 @@ mod url;
 
 pub use effective::{effective_json, effective_yaml};
 pub use fault::{FAULTS_MAX, Fault, Faults};
-pub use fix::{Applied, Facts, Fixed, Refused, fix};
+pub use fix::{Applied, Facts, Fixed, Refused, WrittenValue, fix, values};
 pub use load::{load_file, load_json, load_str, read_file};
 pub use notification::{EmailTarget, HttpFormat, HttpTarget, SecretFrom, SinkConfig, SinkTarget, SmtpTls};
 pub use report::{Part, report};

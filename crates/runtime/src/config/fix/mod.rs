@@ -13,6 +13,7 @@ mod path;
 mod rules;
 #[cfg(test)]
 mod tests;
+mod values;
 mod walk;
 mod work;
 
@@ -27,6 +28,8 @@ use outline::Twig;
 use path::Path;
 use rules::{Look, Proposal, RULES};
 use work::{Work, offset_of, place_of};
+
+pub use values::{WrittenValue, values};
 
 /// Most fixes of one text; as many as faults are reported.
 const FIXES_MAX: usize = FAULTS_MAX;
@@ -79,7 +82,7 @@ pub fn fix(name: &str, text: &str, env: Option<&str>, facts: &Facts) -> Result<F
     let refuse = |faults, fixable| Box::new(Refused { faults, fixable });
     // What no text of a config may have is nothing to work on.
     check(name, text).map_err(|faults| refuse(faults, vec![]))?;
-    let mut bench = Bench { first: text, work: Work::new(text), applied: vec![] };
+    let mut bench = Bench { first: text, tree: read(text), work: Work::new(text), applied: vec![] };
     bench.layout();
     bench.rules(env, facts);
     match load_str(name, bench.work.text(), env) {
@@ -91,6 +94,8 @@ pub fn fix(name: &str, text: &str, env: Option<&str>, facts: &Facts) -> Result<F
 /// A text being worked on.
 struct Bench<'t> {
     first: &'t str,
+    /// The first text's tree, if it could be read at all.
+    tree: Option<Node>,
     work: Work,
     applied: Vec<Applied>,
 }
@@ -165,7 +170,7 @@ impl Bench<'_> {
     }
 
     fn first_path(&self, place: Option<Place>, steps: usize) -> Option<Path> {
-        path::at_place(&read(self.first)?, place?, steps)
+        path::at_place(self.tree.as_ref()?, place?, steps)
     }
 
     /// Faults of the present text, said of the first one: that is what the reader has before them.
@@ -183,9 +188,9 @@ impl Bench<'_> {
 
 /// How many steps deep a fault's path is; none when it is not the way to what stands at its place.
 fn steps(tree: &Node, fault: &Fault) -> Option<usize> {
-    let place = fault.place?;
-    (1..=super::tree::NESTING_MAX)
-        .find(|steps| path::at_place(tree, place, *steps).is_some_and(|path| path.to_string() == fault.path))
+    let steps = fault.path.split(['.', '[']).count();
+    path::at_place(tree, fault.place?, steps).filter(|path| path.to_string() == fault.path)?;
+    Some(steps)
 }
 
 /// The text after a proposal; none unless it reads as exactly what was meant.
@@ -195,10 +200,19 @@ fn carry_out(work: &Work, tree: &Node, proposal: &Proposal) -> Option<Work> {
     for op in &proposal.ops {
         let meant = op.on_tree(&tree)?;
         let outline = Twig::of(work.text())?;
+        let before = comments(work.text());
         work = work.made_of(&edit::parts(op, work.text(), &outline)?);
+        // The tree has no comments: that none is lost is counted.
+        let is_drop = matches!(op, op::Op::Drop { .. });
+        (is_drop || comments(work.text()) == before).then_some(())?;
         tree = read(work.text()).filter(|read| same(read, &meant))?;
     }
     Some(work)
+}
+
+/// How many marks of comments a text has, whether they begin one or stand in a text.
+fn comments(text: &str) -> usize {
+    text.bytes().filter(|byte| *byte == b'#').count()
 }
 
 /// The tree of a text, whatever else is wrong with it; none when it can't be read.

@@ -83,7 +83,7 @@ impl Twig {
     }
 
     /// A key's word, without its quotes. One with an escape in it is none of ours.
-    fn word<'t>(&self, text: &'t str) -> &'t str {
+    pub(super) fn word<'t>(&self, text: &'t str) -> &'t str {
         let written = text.get(self.span.clone()).unwrap_or_default();
         match self.shape {
             Shape::Quoted(_) => written.get(1..written.len().saturating_sub(1)).unwrap_or_default(),
@@ -145,8 +145,11 @@ impl Reader<'_> {
                     ScalarStyle::Literal | ScalarStyle::Folded => Shape::Lines,
                 };
                 let mut span = span;
-                if matches!(shape, Shape::Plain) {
-                    span.end = span.start + self.text[span.clone()].trim_end().len();
+                match shape {
+                    Shape::Plain => span.end = span.start + self.text[span.clone()].trim_end().len(),
+                    // The reader goes on to the end of the line, over a comment too.
+                    Shape::Quoted(mark) => span.end = closing(self.text, span.start, mark)?,
+                    _ => {}
                 }
                 self.finish(Twig { span, shape, decorated: *anchor != 0 || tag.is_some() })
             }
@@ -161,7 +164,8 @@ impl Reader<'_> {
             Event::SequenceEnd | Event::MappingEnd => {
                 let (mut twig, _) = self.open.pop()?;
                 if twig.is_inline() {
-                    twig.span.end = span.end;
+                    let is_closed = self.text[span.start..].starts_with([']', '}']);
+                    twig.span.end = is_closed.then_some(span.start + 1)?;
                 }
                 self.finish(twig)
             }
@@ -186,5 +190,43 @@ impl Reader<'_> {
             _ => return None,
         }
         Some(())
+    }
+}
+
+/// Just after the quote that closes a text that begins with one.
+fn closing(text: &str, start: usize, mark: char) -> Option<usize> {
+    let mut rest = text[start..].char_indices().skip(1).peekable();
+    text[start..].starts_with(mark).then_some(())?;
+    while let Some((at, c)) = rest.next() {
+        let is_doubled = |next: Option<&(usize, char)>| next.is_some_and(|(_, next)| *next == '\'');
+        match c {
+            '\\' if mark == '"' => drop(rest.next()),
+            '\'' if mark == '\'' && is_doubled(rest.peek()) => drop(rest.next()),
+            c if c == mark => return Some(start + at + c.len_utf8()),
+            _ => {}
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_ends_where_it_ends() {
+        let text = "a: \"x\\\"y\"   # c\nb: 'it''s'  # c\nc: { d: 1 }  # c\ne: [ \"f\" ]\ng: h i   # c\n\"k\"  : 1\n";
+        let twig = Twig::of(text).unwrap();
+        let written = |(key, value): &(Twig, Twig)| (&text[key.span.clone()], &text[value.span.clone()]);
+        let seen: Vec<_> = twig.entries().unwrap().iter().map(written).collect();
+        let want = [
+            ("a", "\"x\\\"y\""),
+            ("b", "'it''s'"),
+            ("c", "{ d: 1 }"),
+            ("e", "[ \"f\" ]"),
+            ("g", "h i"),
+            ("\"k\"", "1"),
+        ];
+        assert_eq!(seen, want);
     }
 }

@@ -72,7 +72,7 @@ fn taken(mapping: &Twig, key: &str, text: &str) -> Option<Range<usize>> {
     };
     let end = line_end(text, entry_end(entry, text).max(1) - 1);
     let end = with_own_comments(text, end, column, text.len());
-    let top = with_comments_above(text, start, limit);
+    let top = with_comments_above(text, start, column, limit);
     (top >= limit.min(start)).then_some(top..end)
 }
 

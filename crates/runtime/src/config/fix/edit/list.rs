@@ -91,7 +91,7 @@ fn lines(list: &Twig, items: &[Twig], text: &str) -> Option<Vec<Range<usize>>> {
         let end = item.end(text);
         let end = line_end(text, end.max(item.span.start + 1) - 1);
         let end = with_own_comments(text, end, column, text.len());
-        let start = if slots.is_empty() { dash } else { with_comments_above(text, dash, limit) };
+        let start = if slots.is_empty() { dash } else { with_comments_above(text, dash, column, limit) };
         // The item before must have ended; else two items share a line.
         if start < limit || !text[..end].ends_with('\n') {
             return None;
@@ -103,7 +103,7 @@ fn lines(list: &Twig, items: &[Twig], text: &str) -> Option<Vec<Range<usize>>> {
     let first = slots.first()?.start;
     let has_own = slots.iter().skip(1).any(|slot| text[slot.clone()].trim_start().starts_with('#'));
     if has_own {
-        slots[0].start = with_comments_above(text, first, 0);
+        slots[0].start = with_comments_above(text, first, column, 0);
     }
     Some(slots)
 }

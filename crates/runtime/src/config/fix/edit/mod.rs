@@ -66,11 +66,12 @@ fn with_own_comments(text: &str, mut at: usize, column: usize, limit: usize) -> 
     at
 }
 
-/// The first byte of the comments that stand directly above a line, but not before `limit`.
-fn with_comments_above(text: &str, mut at: usize, limit: usize) -> usize {
+/// The first byte of the comments that stand directly above a line and in its column, but not before `limit`.
+fn with_comments_above(text: &str, mut at: usize, column: usize, limit: usize) -> usize {
     while at > limit {
         let start = line_start(text, at - 1);
-        if start < limit || !is_comment(&text[start..at]) {
+        let line = &text[start..at];
+        if start < limit || !is_comment(line) || indent(line) != column {
             break;
         }
         at = start;

@@ -248,3 +248,70 @@ rollout:
     "#]],
     );
 }
+
+#[test]
+fn a_key_finds_its_mapping_in_json_and_in_environments() {
+    check(
+        "{\n  \"service\": \"a\",\n  \"alpha\": 0.05,\n  \"rollout\": { \"port\": 1 }\n}\n",
+        expect![[r#"
+        {
+          "service": "a",
+          "rollout": { "port": 1, "analysis": { "alpha": 0.05 } }
+        }
+        -----
+        3:3 alpha [misplaced-key] `alpha` belongs under `rollout.analysis`
+    "#]],
+    );
+    check(
+        "service: a\nenvironments:\n  production:\n    region: eu\n    # stricter\n    analysis:\n      alpha: 0.001\n\n      # slow start\n      warmUp: 1m\n",
+        expect![[r#"
+            service: a
+            environments:
+              production:
+                region: eu
+                rollout:
+                  # stricter
+                  analysis:
+                    alpha: 0.001
+
+                    # slow start
+                    warmUp: 1m
+            -----
+            6:5 environments.production.analysis [misplaced-key] `analysis` belongs under `environments.production.rollout`
+        "#]],
+    );
+}
+
+#[test]
+fn what_is_shared_is_not_changed_for_one() {
+    check(
+        "rollout:\n  phases: &all\n    - { percentage: 100, duration: 2 min }\nenvironments:\n  a: { rollout: { phases: *all } }\n",
+        expect![[r#"
+            fw.yaml:3:36: rollout.phases[0].duration: expected a number of minutes or a text such as 90s, 10m or 1h, found the text "2 min"
+                3 |     - { percentage: 100, duration: 2 min }
+                  |                                    ^
+            fw.yaml:3:36: environments.a.rollout.phases[0].duration: expected a number of minutes or a text such as 90s, 10m or 1h, found the text "2 min"
+                3 |     - { percentage: 100, duration: 2 min }
+                  |                                    ^
+            -----
+        "#]],
+    );
+}
+
+#[test]
+fn a_comment_after_a_value_in_quotes_stays() {
+    check(
+        "rollout:\n  riskTreshold: '75'   # a\n  autoAdvance: \"yes\" # b\n  monitoringInterval: \"30 sec\"   # c\n",
+        expect![[r#"
+            rollout:
+              riskThreshold: 75   # a
+              autoAdvance: true # b
+              monitoringInterval: "30s"   # c
+            -----
+            2:3 rollout.riskTreshold [misspelt-key] `riskTreshold` is written `riskThreshold`
+            3:3 rollout.autoAdvance [truth-value] the text "yes" is written true
+            2:3 rollout.riskTreshold [number-as-text] the text "75" is written as the number 75
+            4:3 rollout.monitoringInterval [duration-in-words] the text "30 sec" is written 30s
+        "#]],
+    );
+}
