@@ -226,6 +226,8 @@ pub(crate) enum ConfigCommand {
     },
     /// Mend what has one obvious remedy, in the file itself: shows the change, keeps the file before as FILE.bak
     Fix(FixArgs),
+    /// Look at everything a release can look at without a server: config, secrets, traffic, git, changelog
+    Check(ConfigCheckArgs),
     /// Print the JSON Schema, for editors
     Schema,
     /// Print a config with every default written out
@@ -252,6 +254,20 @@ pub(crate) struct FixArgs {
     #[arg(long)]
     pub(crate) dry_run: bool,
     /// Requests a second of both versions together: phases too short to prove anything with them grow
+    #[arg(long, alias = "rps", value_name = "N", value_parser = plan::rate)]
+    pub(crate) requests_per_second: Option<f64>,
+}
+
+/// `fw config check`.
+#[derive(Debug, Args)]
+pub(crate) struct ConfigCheckArgs {
+    /// The config
+    #[arg(short, long, value_name = "FILE", default_value = DEFAULT_CONFIG)]
+    pub(crate) config: PathBuf,
+    /// The environment laid over it
+    #[arg(long, value_name = "ENV")]
+    pub(crate) env: Option<String>,
+    /// Requests a second of both versions together
     #[arg(long, alias = "rps", value_name = "N", value_parser = plan::rate)]
     pub(crate) requests_per_second: Option<f64>,
 }

@@ -3,6 +3,7 @@
 // Helpers of tests are tests too; clippy looks at functions marked so only.
 #![allow(clippy::unwrap_used)]
 
+mod check;
 mod fix;
 mod local;
 mod orders;

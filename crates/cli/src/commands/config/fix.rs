@@ -9,6 +9,7 @@ use fw_runtime::config::{self, Applied, Facts, Fixed, Place, Refused};
 use serde_json::{Value, json};
 
 use crate::args::FixArgs;
+use crate::checks::secrets::masked;
 use crate::checks::traffic::durations_needed;
 use crate::failure::Failure;
 use crate::output::{Out, Paint, clean, say, unified};
@@ -32,7 +33,7 @@ pub(super) fn run(args: &FixArgs, out: &mut Out) -> Result<(), Failure> {
     };
     let name = args.config.display().to_string();
     if out.is_json() {
-        let diff = unified(&name, &before, &fixed.text, Paint::plain());
+        let diff = unified(&name, &masked(&before), &masked(&fixed.text), Paint::plain());
         return Ok(out.json(&json!({
             "file": name,
             "valid": true,
@@ -43,7 +44,8 @@ pub(super) fn run(args: &FixArgs, out: &mut Out) -> Result<(), Failure> {
             "faults": [],
         }))?);
     }
-    for line in unified(&name, &before, &fixed.text, out.paint) {
+    // Diffs end up in logs: what is a secret is not in them.
+    for line in unified(&name, &masked(&before), &masked(&fixed.text), out.paint) {
         out.line(&line)?;
     }
     fixed.applied.iter().for_each(|one| say(&words(&name, one)));

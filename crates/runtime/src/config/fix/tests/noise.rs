@@ -76,6 +76,9 @@ proptest! {
             let got = load_str("x", &fixed.text, env).map_err(|faults| TestCaseError::fail(faults.to_string()))?;
             prop_assert_eq!(effective_json(&got), effective_json(&want), "{}", fixed.text);
         }
+        for comment in sound.lines().filter_map(|line| line.find('#').map(|at| &line[at..])) {
+            prop_assert!(fixed.text.contains(comment), "{comment}\n{}", fixed.text);
+        }
         let again = fix("x", &fixed.text, None, &Facts::default()).unwrap();
         prop_assert_eq!(again.applied, vec![], "{}", fixed.text);
         prop_assert_eq!(again.text, fixed.text);
