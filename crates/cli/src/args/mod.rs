@@ -4,6 +4,7 @@
 
 mod options;
 mod plan;
+mod release;
 mod rollout;
 #[cfg(test)]
 mod tests;
@@ -17,6 +18,7 @@ use crate::output::Format;
 
 pub(crate) use options::{Fault, StoreChoice};
 pub(crate) use plan::{CheckArgs, PlanArgs, PlanCommand, SimulateArgs, TuneArgs};
+pub(crate) use release::{ReleaseAct, ReleaseArgs, ReleaseCommand, ReleaseStartArgs, StrategyChoice};
 pub(crate) use rollout::{ReportArgs, ReportFormat, RolloutArgs, RolloutCommand, StartArgs, Steer, Target};
 
 const EXAMPLES: &str = "\
@@ -83,9 +85,8 @@ pub(crate) enum Command {
     Proxy(ProxyArgs),
     /// Print completions for a shell
     Completions(CompletionsArgs),
-    /// Comes with a later version
-    #[command(hide = true, disable_help_flag = true)]
-    Release(Later),
+    /// Release a new version: checks, risk, approval, deployment, rollout, after-care
+    Release(Box<ReleaseArgs>),
     /// Run the command of an order's folder; the server starts this
     #[command(name = "__run", hide = true)]
     RunOrder(FolderArgs),
@@ -145,13 +146,6 @@ pub(crate) enum NotifyCommand {
         /// The receiver, as the config names it; without, all of them
         name: Option<String>,
     },
-}
-
-/// Whatever is typed after a command of a later version.
-#[derive(Debug, Args)]
-pub(crate) struct Later {
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
-    pub(crate) rest: Vec<String>,
 }
 
 /// `fw demo`.

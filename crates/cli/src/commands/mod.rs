@@ -8,10 +8,10 @@ mod demo;
 mod flags;
 mod keeper;
 mod kpis;
-mod later;
 mod notify;
 mod plan;
 mod proxy;
+mod release;
 mod rollout;
 mod serve;
 mod token;
@@ -43,7 +43,10 @@ pub(crate) fn run(cli: Cli, out: &mut Out) -> Result<(), Failure> {
         Command::Completions(args) => completions::run(&args),
         Command::RunOrder(args) => keeper::run(&args.folder),
         Command::Keep(args) => keeper::keep(&args.folder),
-        Command::Release(_) => Err(later::refuse("fw release")),
+        Command::Release(args) => {
+            logging::init("warn");
+            release::run(*args, &global, out)
+        }
         Command::Kpis(args) => kpis::run(&args, &global, out),
     }
 }

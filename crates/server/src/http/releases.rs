@@ -42,6 +42,8 @@ struct StartBody {
     change: Option<ChangeSize>,
     #[serde(default)]
     reason: Option<String>,
+    #[serde(default)]
+    dry_run: bool,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -125,6 +127,12 @@ pub(super) async fn start(
         key,
     };
     let releases = all(&app)?;
+    if asked.dry_run {
+        let release = releases.rehearse(request).await.map_err(problem)?;
+        let mut detail = releases.detail(&release);
+        detail["dryRun"] = true.into();
+        return Ok(answer::json(200, &detail));
+    }
     let release = releases.start(request).await.map_err(problem)?;
     let mut response = answer::json(201, &releases.detail(&release));
     if let Ok(place) = HeaderValue::from_str(&format!("/api/v1/releases/{}", release.id)) {

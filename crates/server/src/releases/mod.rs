@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use fw_engine::release::{
-    Effect, Event, Found, Local, Outcome, Release, ReleasePlan, Resolution, Started, TaskId,
+    Effect, Event, Found, Local, Outcome, Release, ReleasePlan, Resolution, Started, Step, TaskId, Work,
 };
 use fw_engine::rollout::Requested;
 use fw_model::ServiceKey;
@@ -116,10 +116,55 @@ impl Releases {
     /// # Errors
     /// [`ReleaseError::UnknownService`], [`ReleaseError::UnderWay`], [`ReleaseError::PolicyDiffers`], [`ReleaseError::Journal`].
     pub async fn start(&self, request: ReleaseRequest) -> Result<Release, ReleaseError> {
-        let key = request.config.plan.key.clone();
         if let Some(known) = request.key.as_ref().and_then(|key| self.started_as(key)) {
             return self.release(&known.to_string());
         }
+        let repeat = request.key.clone();
+        let asked = self.checked(request)?;
+        let begun = self.blocking(move |inner| {
+            let now = inner.handle.now();
+            let mut book = lock(&inner.book);
+            let id = book.next_id(&asked.plan.rollout.key)?;
+            book.begin(Started { id, ..asked }, now)
+        });
+        let applied = begun.await?;
+        if let Some(key) = repeat {
+            let mut starts = lock(&self.0.starts);
+            if starts.len() >= STARTS_MAX {
+                starts.pop_front();
+            }
+            starts.push_back((key, applied.release.id.clone()));
+        }
+        Ok(self.follow(applied))
+    }
+
+    /// What a release would find, up to the approval: the same checks of the server, and nothing written or run.
+    ///
+    /// # Errors
+    /// As [`start`](Releases::start), but for the journal.
+    pub async fn rehearse(&self, request: ReleaseRequest) -> Result<Release, ReleaseError> {
+        let mut asked = self.checked(request)?;
+        asked.id = lock(&self.0.book).next_id(&asked.plan.rollout.key)?;
+        let mut now = fw_engine::release::begin(&asked, self.0.handle.now());
+        while now.next.step <= Step::Check && !now.next.is_over() {
+            let Some(Effect::Perform { task, attempt, work }) = now.effects.pop() else { break };
+            let outcome = match work {
+                Work::CheckCommand(_) | Work::CheckWebhook(_) => done("not made in a dry run"),
+                work => {
+                    let (_stop, stopped) = channel::channel(false);
+                    let place = works::Place { release: now.next.clone(), task, attempt, stopped };
+                    works::perform(self, &place, &work).await
+                }
+            };
+            let event = Event::TaskEnded { task, attempt, outcome };
+            now = fw_engine::release::step(&now.next, &event, self.0.handle.now())?;
+        }
+        Ok(now.next)
+    }
+
+    /// A request as the first event of a release whose number is not known yet.
+    fn checked(&self, request: ReleaseRequest) -> Result<Started, ReleaseError> {
+        let key = request.config.plan.key.clone();
         let own = self.own(&key).ok_or_else(|| ReleaseError::UnknownService(key.to_string()))?;
         if let Some(part) = differs(own, &request.config) {
             return Err(ReleaseError::PolicyDiffers { service: key.to_string(), part });
@@ -131,25 +176,9 @@ impl Releases {
             ReleaseError::Unsound(faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
         })?;
         let plan_hash = plan_hash(&rollout);
-        let environment = request.environment;
+        let ReleaseRequest { environment, local, auto_approve, by, .. } = request;
         let plan = Arc::new(ReleasePlan { environment, strategy, policy, rollout, plan_hash });
-        let by = request.by;
-        let (local, auto_approve) = (request.local, request.auto_approve);
-        let begun = self.blocking(move |inner| {
-            let now = inner.handle.now();
-            let mut book = lock(&inner.book);
-            let id = book.next_id(&key)?;
-            book.begin(Started { id, plan, local, auto_approve, by }, now)
-        });
-        let applied = begun.await?;
-        if let Some(key) = request.key {
-            let mut starts = lock(&self.0.starts);
-            if starts.len() >= STARTS_MAX {
-                starts.pop_front();
-            }
-            starts.push_back((key, applied.release.id.clone()));
-        }
-        Ok(self.follow(applied))
+        Ok(Started { id: ReleaseId { key, number: 1 }, plan, local, auto_approve, by })
     }
 
     fn started_as(&self, key: &str) -> Option<ReleaseId> {

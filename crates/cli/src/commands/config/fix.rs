@@ -53,6 +53,30 @@ pub(super) fn run(args: &FixArgs, out: &mut Out) -> Result<(), Failure> {
     Ok(())
 }
 
+/// The same for another command: everything is talk, and the text as it is then comes back.
+///
+/// # Errors
+/// The faults that have no remedy (nothing is written then); a file that can't be read or written.
+pub(in crate::commands) fn quietly(args: &FixArgs) -> Result<String, Failure> {
+    let before = config::read_file(&args.config)?;
+    let fixed = fixed(args, &before).map_err(|refused| Failure::from(refused.faults))?;
+    if fixed.text == before {
+        return Ok(before);
+    }
+    let kept = match args.dry_run {
+        true => None,
+        false => {
+            let kept = rewrite(&args.config, before.as_bytes(), fixed.text.as_bytes());
+            Some(kept.map_err(|e| Failure::Failed(e.text()))?)
+        }
+    };
+    let name = args.config.display().to_string();
+    unified(&name, &before, &fixed.text, Paint::stderr()).iter().for_each(|line| say(line));
+    fixed.applied.iter().for_each(|one| say(&words(&name, one)));
+    say(&summary(&name, fixed.applied.len(), kept));
+    Ok(fixed.text)
+}
+
 /// The fixed text, with phases that have time enough where the traffic is known.
 fn fixed(args: &FixArgs, before: &str) -> Result<Fixed, Box<Refused>> {
     let (name, env) = (args.config.display().to_string(), args.env.as_deref());

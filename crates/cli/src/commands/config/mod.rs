@@ -7,6 +7,8 @@ mod show;
 mod validate;
 
 use crate::args::ConfigCommand;
+pub(super) use fix::quietly as fix_quietly;
+
 use crate::failure::Failure;
 use crate::output::Out;
 

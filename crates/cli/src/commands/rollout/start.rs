@@ -112,7 +112,7 @@ fn check_name(name: Option<&str>, service: &ServiceConfig) -> Result<(), Failure
 }
 
 /// What is sent: everything but who may ask the server, how often, and whom it tells, which is its own business.
-fn body(service: &ServiceConfig) -> Value {
+pub(in crate::commands) fn body(service: &ServiceConfig) -> Value {
     let mut body = config::effective_json(service);
     if let Some(object) = body.as_object_mut() {
         object.remove("auth");
