@@ -41,10 +41,11 @@ impl Stage {
     fn new() -> Stage {
         let dir = tempfile::Builder::new().prefix("fw-processes-").tempdir().unwrap();
         let argv = vec![env!("CARGO_BIN_EXE_storefront").to_owned(), "{host}:{port}@{version}".to_owned()];
-        let args = ["as_keeper", "--exact", "--nocapture"].map(str::to_owned).to_vec();
+        let mut keeper = Wrapper::own("as_keeper");
+        keeper.args.extend(["--exact", "--nocapture"].map(str::to_owned));
         let settings = ProcessSettings {
             root: dir.path().join("processes"),
-            keeper: Wrapper { program: std::env::current_exe().unwrap(), args },
+            keeper,
             program: Program { argv, env: BTreeMap::new(), pass: Vec::new(), cwd: dir.path().to_owned() },
             ready: ReadyCheck { interval: Duration::from_millis(20), timeout: SOON, ..ReadyCheck::default() },
             stop_grace: Duration::from_secs(30),
@@ -251,7 +252,7 @@ async fn what_can_not_be_deployed_is_refused_before_anything_is_started() {
 async fn one_that_is_not_ready_is_named_with_its_log_and_stopped_again() {
     let mut stage = Stage::new();
     stage.settings.program.env.insert("FAULT".into(), "unhealthy".into());
-    stage.settings.ready.timeout = Duration::from_secs(2);
+    stage.settings.ready.timeout = Duration::from_secs(5);
     let error = stage.processes().deploy(&stage.order(2), &stage.told()).await.unwrap_err();
     let DeployError::NotReady { why, log, .. } = &error else { panic!("{error}") };
     assert!(why.contains("503 Service Unavailable"), "{why}");

@@ -91,7 +91,8 @@ fn reap_later(mut child: Child) {
     let _ = reaper.spawn(move || child.wait());
 }
 
-fn complaint(dir: &Path) -> String {
+/// What a wrapper said before it ended, if anything.
+pub(super) fn complaint(dir: &Path) -> String {
     let text = fs::read(dir.join(COMPLAINTS)).unwrap_or_default();
     let text =
         String::from_utf8_lossy(&text[text.len().saturating_sub(COMPLAINT_BYTES_MAX)..]).trim().to_owned();

@@ -8,7 +8,7 @@ use fw_providers::deploy::command::{BeginError, How, Look, begin, cancel, look, 
 use fw_providers::deploy::{LOG_BYTES_MAX, ProgramError};
 use fw_testkit::{eventually, wait_until};
 
-use crate::support::{Place, SOON, wrapper};
+use crate::support::{Place, SOON, running, wrapper};
 
 const POLL: Duration = Duration::from_millis(10);
 
@@ -145,15 +145,11 @@ async fn a_command_over_its_time_is_ended_with_all_it_started() {
     let place = Place::new();
     let order = place.order("a");
     // Deaf to SIGTERM, and so is its child: only SIGKILL to the group ends both.
-    let mut spec =
-        place.script("trap '' TERM; (trap '' TERM; echo $$ > begun; while :; do sleep 1; done) & wait");
+    let mut spec = place.script("trap '' TERM; (trap '' TERM; while :; do sleep 1; done) & wait");
     (spec.timeout_ms, spec.grace_ms) = (500, 200);
     begin(&order, &spec, &wrapper()).await.unwrap();
     assert_eq!(how(&order).await, How::TimedOut);
-    let leader: i32 = place.lines("begun")[0].parse().unwrap();
-    let group_is_gone =
-        || !Command::new("kill").args(["-0", "--", &format!("-{leader}")]).status().unwrap().success();
-    assert!(eventually(SOON, group_is_gone).await);
+    assert!(eventually(SOON, || running(&order) == 0).await);
 }
 
 #[tokio::test]

@@ -8,4 +8,5 @@
 
 mod commands;
 mod exec;
+mod kills;
 mod support;

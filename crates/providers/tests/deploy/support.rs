@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use fw_providers::deploy::command::{self, CommandSpec};
 use fw_providers::deploy::{Program, Wrapper};
+use fw_testkit::{Proc, ProcSpec};
 use tempfile::TempDir;
 
 /// Generous: two busy cores are the normal case.
@@ -13,8 +14,19 @@ pub(crate) const SOON: Duration = Duration::from_secs(90);
 
 /// The wrapper that [`as_wrapper`] is.
 pub(crate) fn wrapper() -> Wrapper {
-    let args = ["support::as_wrapper", "--exact", "--nocapture"].map(str::to_owned).to_vec();
-    Wrapper { program: std::env::current_exe().unwrap(), args }
+    let mut wrapper = Wrapper::own("support::as_wrapper");
+    wrapper.args.extend(["--exact", "--nocapture"].map(str::to_owned));
+    wrapper
+}
+
+/// How many processes run that an order started.
+pub(crate) fn running(order: &Path) -> usize {
+    let mark = format!("FW_ORDER_DIR={}", order.display());
+    let is_marked = |pid: &std::fs::DirEntry| {
+        let environ = std::fs::read(pid.path().join("environ")).unwrap_or_default();
+        environ.split(|byte| *byte == 0).any(|entry| entry == mark.as_bytes())
+    };
+    std::fs::read_dir("/proc").unwrap().flatten().filter(is_marked).count()
 }
 
 /// Not a test but the wrapper: it does nothing unless the last argument is the folder of an order.
@@ -24,6 +36,29 @@ fn as_wrapper() {
     if last.join("spec.json").is_file() {
         command::run(&last).unwrap();
     }
+}
+
+/// Names the folder of the order that [`as_server`] begins; its spec is in the file `wanted.json` beside.
+const ORDER: &str = "FW_TEST_ORDER";
+
+/// Not a test but a server: it begins an order and waits to be killed.
+#[tokio::test]
+async fn as_server() {
+    let Some(order) = std::env::var_os(ORDER).map(PathBuf::from) else { return };
+    let text = std::fs::read_to_string(order.with_file_name("wanted.json")).unwrap();
+    let spec: CommandSpec = serde_json::from_str(&text).unwrap();
+    command::begin(&order, &spec, &wrapper()).await.unwrap();
+    std::fs::write(order.with_file_name("begun"), "").unwrap();
+    std::future::pending::<()>().await;
+}
+
+/// A server that begins an order, as a process that can be killed.
+pub(crate) fn server(order: &Path, spec: &CommandSpec) -> Proc {
+    std::fs::create_dir_all(order.parent().unwrap()).unwrap();
+    std::fs::write(order.with_file_name("wanted.json"), serde_json::to_string(spec).unwrap()).unwrap();
+    let process = ProcSpec::new(std::env::current_exe().unwrap()).unwrap().name("server");
+    let process = process.args(["support::as_server", "--exact", "--nocapture"]);
+    process.env(ORDER, order).spawn().unwrap()
 }
 
 /// A folder for orders and for what they do. What still runs when it is dropped is cancelled.

@@ -19,6 +19,7 @@ use crate::deploy::os;
 use crate::deploy::program::MARK;
 use crate::deploy::ready::{ReadyCheck, ask};
 use crate::deploy::tend::kill_marked;
+use crate::deploy::wrapper::complaint;
 
 /// How long a port may stay taken after its process was killed.
 const PORT_FREE_TIME_MAX: Duration = Duration::from_secs(10);
@@ -210,7 +211,10 @@ async fn ready(target: Target, check: ReadyCheck, told: Told) -> Result<(), Depl
             Now::Kept { state, .. } => state,
             // Another server has made it and starts its keeper.
             Now::Unclaimed(_) => None,
-            Now::Over | Now::Orphaned { .. } => return Err(not_ready("its keeper ended".into())),
+            Now::Over => return Err(not_ready("it was stopped while it was waited for".into())),
+            Now::Orphaned { life, .. } => {
+                return Err(not_ready(format!("its keeper ended: {}", complaint(&life))));
+            }
         };
         let restarts = state.as_ref().map_or(0, |state| state.restarts);
         let first = *first.get_or_insert(restarts);
