@@ -84,6 +84,11 @@ impl Stage {
         SocketAddr::from(([127, 0, 0, 1], self.ports[instance]))
     }
 
+    fn log(&self) -> String {
+        let order = self.order(1);
+        self.processes().tail(&order, &order.instances[0], 10_000).unwrap()
+    }
+
     async fn pid(&self) -> u32 {
         match self.presence().await {
             Presence::Running { pid, .. } => pid.unwrap(),
@@ -150,15 +155,17 @@ async fn a_version_is_deployed_on_all_its_instances_and_doing_it_again_changes_n
     assert_eq!((again.started.len(), again.found.len()), (0, 2));
     assert_eq!(stage.pid().await, pid);
 
-    let log = stage.processes().tail(&stage.order(1), &stage.order(1).instances[0], 1000).unwrap();
-    assert!(log.contains("storefront 2.0.0 listens on"), "{log}");
+    assert!(
+        eventually(SOON, || stage.log().contains("storefront 2.0.0 listens on")).await,
+        "{}",
+        stage.log()
+    );
     for _ in 0..2 {
         stage.processes().stop(&stage.order(2), &stage.told()).await.unwrap();
         assert_eq!(stage.presence().await, Presence::Stopped);
         TcpListener::bind(stage.at(0)).unwrap();
     }
-    let log = stage.processes().tail(&stage.order(1), &stage.order(1).instances[0], 1000).unwrap();
-    assert!(log.contains("storefront 2.0.0 stops"), "it was asked in order: {log}");
+    assert!(stage.log().contains("storefront 2.0.0 stops"), "it was asked in order: {}", stage.log());
     // And there again, in a second life.
     stage.processes().deploy(&stage.order(1), &stage.told()).await.unwrap();
     assert_ne!(stage.pid().await, pid);
@@ -211,8 +218,8 @@ async fn a_killed_keeper_does_not_take_the_service_along_and_the_next_one_takes_
             next = pid;
         }
     }
-    let log = stage.processes().tail(&stage.order(1), &stage.order(1).instances[0], 10_000).unwrap();
-    assert_eq!(log.matches("listens on").count(), 2, "{log}");
+    // A line is in the log a moment after it was written.
+    assert!(eventually(SOON, || stage.log().matches("listens on").count() == 2).await, "{}", stage.log());
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! `kill -9` at many points: of the server, of the wrapper. However it falls, a command runs once at most.
 //!
-//! The points are spread over the time that a begin takes, so that each stretch of it is hit by some: before the spec, between spec
-//! and claim, between claim and command, in the command.
+//! The points are spread over the time that a begin takes, so that each stretch of it is hit by some: before the spec,
+//! between spec and claim, between claim and command, in the command.
 
 use std::path::Path;
 use std::process::Command;

@@ -1,6 +1,6 @@
 //! The exec deployer: somebody's own commands put a version there and take it away.
 //!
-//! Each command runs at most once for an order, under a wrapper (see [`command`](super::command)). What exactly it does, and
+//! Each command runs at most once for an order, under a wrapper (see [`command`]). What exactly it does, and
 //! whether the version answers then, is not known here: exit code 0 is done, anything else failed, and a command whose end
 //! nobody saw is unknown. Giving an order again looks at the same command; another try is another order.
 
