@@ -13,7 +13,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use fw_providers::deploy::process::{BackOff, DeployError, ProcessSettings, Processes, StopError, keep};
-use fw_providers::deploy::{Instance, Order, Presence, Program, ReadyCheck, Told, Wrapper};
+use fw_providers::deploy::{
+    Deployer, Instance, Order, Outcome, Presence, Program, ReadyCheck, Told, Wrapper,
+};
 use fw_testkit::{Client, eventually, free_ports};
 use tempfile::TempDir;
 
@@ -317,4 +319,28 @@ async fn a_server_that_died_in_the_middle_of_starting_goes_on_where_it_was() {
     stage.processes().deploy(&stage.order(1), &stage.told()).await.unwrap();
     assert!(stage.life(3).join("claim.json").exists() && !stage.life(4).exists());
     assert!(eventually(SOON, || stage.life(3).join("state.json").exists()).await);
+}
+
+#[tokio::test]
+async fn through_the_trait_it_is_one_deployer_among_others() {
+    let mut stage = Stage::new();
+    let (order, told) = (stage.order(1), stage.told());
+    let deployer: Box<dyn Deployer> = Box::new(stage.processes());
+    assert_eq!(deployer.kind(), "process");
+    assert_eq!(deployer.deploy(&order, &told).await, Outcome::Done);
+    let status = deployer.status(&order).await.remove(0);
+    assert!(matches!(status.presence, Presence::Running { ready: true, .. }), "{status:?}");
+    for _ in 0..2 {
+        assert_eq!(deployer.retire(&order, &told).await, Outcome::Done);
+    }
+    stage.settings.program.env.insert("FAULT".into(), "nonsense".into());
+    let broken: Box<dyn Deployer> = Box::new(stage.processes());
+    let outcome = broken.deploy(&order, &told).await;
+    let Outcome::Failed { why, log } = &outcome else { panic!("{outcome:?}") };
+    assert!(
+        why.contains("is not ready: its process ended 3 times") && log.contains("FAULT=nonsense"),
+        "{outcome:?}"
+    );
+    assert_eq!(broken.undo(&order, &told).await, Outcome::Done);
+    assert_eq!(broken.status(&order).await.remove(0).presence, Presence::Stopped);
 }

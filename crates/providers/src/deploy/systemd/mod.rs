@@ -2,7 +2,7 @@
 //!
 //! A pure `render` and a thin `apply` that writes the file and calls `systemctl`. The rendered units are checked by
 //! `systemd-analyze verify`, and the calls against a `systemctl` that writes them down; no test runs a systemd as init.
-//! It needs the right to write units and to start them: root, or `--user` units with `systemctl` replaced by a script.
+//! It needs the right to write units and to start them, which usually means root.
 
 mod apply;
 mod render;
