@@ -126,6 +126,9 @@ pub(crate) struct ReleaseStartArgs {
     /// Check and show, but change nothing: no file, no release
     #[arg(long)]
     pub(crate) dry_run: bool,
+    /// End when the new version stands; `fw rollout start` then moves traffic
+    #[arg(long)]
+    pub(crate) without_rollout: bool,
     /// Wait for the end: exit 1 when it did not succeed
     #[arg(long)]
     pub(crate) wait: bool,

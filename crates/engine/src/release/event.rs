@@ -43,6 +43,8 @@ pub struct Started {
     pub local: Local,
     /// Whether a risk below the limit needs no person.
     pub auto_approve: bool,
+    /// Whether somebody else begins the rollout: the release ends when the new version stands.
+    pub without_rollout: bool,
     /// Who and why.
     pub by: Requested,
 }

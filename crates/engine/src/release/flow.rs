@@ -87,7 +87,7 @@ fn end(draft: &mut Draft, overall: Overall, why: String) {
     next.ended_at = Some(now);
     next.gates.clear();
     next.gate_states.clear();
-    let deploys = next.plan.policy.deploy.is_some();
+    let deploys = next.plan.policy.deploy.is_some() && next.rollout.is_some();
     next.retire_at = (overall == Overall::Success && deploys).then(|| now.plus(next.plan.policy.keep_old));
 }
 
@@ -108,6 +108,7 @@ fn one(draft: &mut Draft) -> Option<Next> {
         Step::Check => check(release),
         Step::Assess => Some(assessed(draft)),
         Step::Approve => Some(Next::Enter(Step::Deploy)),
+        Step::Deploy if release.without_rollout => works(release, &deploys(release), Step::Finish),
         Step::Deploy => works(release, &deploys(release), Step::Rollout),
         Step::Rollout | Step::Verify => rollout(release),
         Step::Finish => Some(Next::End(Overall::Success, String::new())),

@@ -189,6 +189,8 @@ pub struct Release {
     pub local: Local,
     /// Whether a risk below the limit needs no person.
     pub auto_approve: bool,
+    /// Whether somebody else begins the rollout.
+    pub without_rollout: bool,
     /// Who asked for it, and why.
     pub by: Requested,
     /// When.

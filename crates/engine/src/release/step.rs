@@ -70,13 +70,14 @@ impl Draft {
 
 /// The state after the first event, and its effects.
 pub fn begin(started: &Started, now: Timestamp) -> Transition {
-    let Started { id, plan, local, auto_approve, by } = started.clone();
+    let Started { id, plan, local, auto_approve, without_rollout, by } = started.clone();
     let release = Release {
         id,
         plan,
         findings: local.findings.clone(),
         local,
         auto_approve,
+        without_rollout,
         by,
         started_at: now,
         step: Step::Prepare,

@@ -111,6 +111,7 @@ impl Teller {
             plan: Arc::new(plan),
             local: Local::default(),
             auto_approve,
+            without_rollout: words.contains(&"without-rollout"),
             by: Requested { actor: "ann".into(), reason: None },
         };
         let transition = begin(&started, self.now);

@@ -44,6 +44,8 @@ struct StartBody {
     reason: Option<String>,
     #[serde(default)]
     dry_run: bool,
+    #[serde(default)]
+    without_rollout: bool,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -122,6 +124,7 @@ pub(super) async fn start(
         environment: asked.environment,
         strategy: asked.strategy,
         auto_approve: asked.auto_approve,
+        without_rollout: asked.without_rollout,
         local: Local { findings: asked.findings, change: asked.change },
         by: Requested { actor, reason },
         key,

@@ -48,6 +48,8 @@ pub struct ReleaseRequest {
     pub strategy: Option<Strategy>,
     /// Whether a risk below the limit needs no person.
     pub auto_approve: bool,
+    /// Whether somebody else begins the rollout.
+    pub without_rollout: bool,
     /// What was found where it was asked for.
     pub local: Local,
     /// Who and why.
@@ -176,9 +178,9 @@ impl Releases {
             ReleaseError::Unsound(faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
         })?;
         let plan_hash = plan_hash(&rollout);
-        let ReleaseRequest { environment, local, auto_approve, by, .. } = request;
+        let ReleaseRequest { environment, local, auto_approve, without_rollout, by, .. } = request;
         let plan = Arc::new(ReleasePlan { environment, strategy, policy, rollout, plan_hash });
-        Ok(Started { id: ReleaseId { key, number: 1 }, plan, local, auto_approve, by })
+        Ok(Started { id: ReleaseId { key, number: 1 }, plan, local, auto_approve, without_rollout, by })
     }
 
     fn started_as(&self, key: &str) -> Option<ReleaseId> {

@@ -47,6 +47,8 @@ struct StartedRecord {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     change: Option<ChangeSize>,
     auto_approve: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    without_rollout: bool,
     by: By,
 }
 
@@ -179,7 +181,7 @@ fn by_of(by: By) -> Requested {
 }
 
 fn started_record(started: Started) -> StartedRecord {
-    let Started { id, plan, local: Local { findings, change }, auto_approve, by } = started;
+    let Started { id, plan, local: Local { findings, change }, auto_approve, without_rollout, by } = started;
     let ReleasePlan { environment, strategy, policy, rollout, plan_hash } = ReleasePlan::clone(&plan);
     let by = by_record(by);
     StartedRecord {
@@ -192,6 +194,7 @@ fn started_record(started: Started) -> StartedRecord {
         findings,
         change,
         auto_approve,
+        without_rollout,
         by,
     }
 }
@@ -207,6 +210,7 @@ fn started_of(record: StartedRecord) -> Started {
         findings,
         change,
         auto_approve,
+        without_rollout,
         by,
     } = record;
     Started {
@@ -214,6 +218,7 @@ fn started_of(record: StartedRecord) -> Started {
         plan: Arc::new(ReleasePlan { environment, strategy, policy, rollout, plan_hash }),
         local: Local { findings, change },
         auto_approve,
+        without_rollout,
         by: by_of(by),
     }
 }
@@ -297,6 +302,7 @@ mod tests {
                 plan: Arc::new(plan),
                 local: Local { findings, change },
                 auto_approve: true,
+                without_rollout: true,
                 by: by(),
             }),
             ended(Outcome::Done(found)),

@@ -69,6 +69,7 @@ fn request(service: &ServiceConfig, args: &ReleaseStartArgs, findings: &Value, c
         ("strategy", json!(args.strategy.map(crate::args::StrategyChoice::word))),
         ("reason", json!(args.reason)),
         ("change", change.clone()),
+        ("withoutRollout", json!(args.without_rollout.then_some(true))),
         ("dryRun", json!(args.dry_run.then_some(true))),
     ];
     for (name, value) in optional {
