@@ -73,7 +73,7 @@ impl Faults {
             |n: usize| list.iter().any(|f| of(n)(&f)) && !list.iter().any(|f| of(n)(&f) && hidden(f));
         for (index, line) in text.lines().enumerate() {
             if wanted(index + 1) {
-                lines.push((index + 1, line.to_owned()));
+                lines.push((index + 1, without_logins(line)));
             }
         }
         Faults { name: name.into(), list, left_off, lines }
@@ -114,10 +114,43 @@ impl Faults {
     }
 }
 
+/// The line with every `user:password@` of a URL hidden, letter for letter: the columns stay.
+fn without_logins(line: &str) -> String {
+    let mut out = String::with_capacity(line.len());
+    let mut rest = line;
+    while let Some(at) = rest.find("://") {
+        let (before, after) = rest.split_at(at + "://".len());
+        out.push_str(before);
+        let ends = |c: char| c.is_whitespace() || matches!(c, '/' | '?' | '#' | '"' | '\'' | ',' | '}' | ']');
+        let authority = &after[..after.find(ends).unwrap_or(after.len())];
+        let login = authority.rfind('@').unwrap_or(0);
+        out.extend(authority[..login].chars().map(|_| '•'));
+        rest = &after[login..];
+    }
+    out + rest
+}
+
 impl std::error::Error for Faults {}
 
 impl fmt::Display for Faults {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         super::report::write(self, &|_, text| text.to_owned(), f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_login_in_a_url_is_not_repeated_and_nothing_moves() {
+        let cases = [
+            ("url: http://me:pässword@a:1/x@y", "url: http://•••••••••••@a:1/x@y"),
+            ("[ http://a:1, https://t@b ]", "[ http://a:1, https://•@b ]"),
+            ("mail: a@b # see http://c", "mail: a@b # see http://c"),
+        ];
+        for (line, want) in cases {
+            assert_eq!(without_logins(line), want);
+        }
     }
 }

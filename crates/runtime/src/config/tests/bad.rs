@@ -334,19 +334,19 @@ fn bad_urls() {
                 2 |   stable: { version: a, url: http://127.0.0.1:8081/app }
                   |                              ^
             fw.yaml:3:33: versions.canary.urls[0]: the scheme must be http, https or h2c, not "ftp"
-                3 |   canary: { version: b, urls: [ ftp://b, "http://", localhost:80, "http://u:p@b", "http://b:0" ] }
+                3 |   canary: { version: b, urls: [ ftp://b, "http://", localhost:80, "http://•••@b", "http://b:0" ] }
                   |                                 ^
             fw.yaml:3:42: versions.canary.urls[1]: has no host
-                3 |   canary: { version: b, urls: [ ftp://b, "http://", localhost:80, "http://u:p@b", "http://b:0" ] }
+                3 |   canary: { version: b, urls: [ ftp://b, "http://", localhost:80, "http://•••@b", "http://b:0" ] }
                   |                                          ^
             fw.yaml:3:53: versions.canary.urls[2]: must be a URL such as http://127.0.0.1:8081, not "localhost:80"
-                3 |   canary: { version: b, urls: [ ftp://b, "http://", localhost:80, "http://u:p@b", "http://b:0" ] }
+                3 |   canary: { version: b, urls: [ ftp://b, "http://", localhost:80, "http://•••@b", "http://b:0" ] }
                   |                                                     ^
             fw.yaml:3:67: versions.canary.urls[3]: must not hold a user name or password
-                3 |   canary: { version: b, urls: [ ftp://b, "http://", localhost:80, "http://u:p@b", "http://b:0" ] }
+                3 |   canary: { version: b, urls: [ ftp://b, "http://", localhost:80, "http://•••@b", "http://b:0" ] }
                   |                                                                   ^
             fw.yaml:3:83: versions.canary.urls[4]: the port must be 1 to 65535, not "0"
-                3 |   canary: { version: b, urls: [ ftp://b, "http://", localhost:80, "http://u:p@b", "http://b:0" ] }
+                3 |   canary: { version: b, urls: [ ftp://b, "http://", localhost:80, "http://•••@b", "http://b:0" ] }
                   |                                                                                   ^"#]],
     );
 }
