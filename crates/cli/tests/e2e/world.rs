@@ -71,6 +71,11 @@ impl World {
         self.server = serve(&self.spec, self.api);
     }
 
+    /// The folder that the server runs in.
+    pub(crate) fn folder(&self) -> PathBuf {
+        self.spec.dir().to_owned()
+    }
+
     /// Where the server keeps its events.
     pub(crate) fn store(&self) -> PathBuf {
         self.spec.dir().join(".factory-wager/state.db")

@@ -71,7 +71,7 @@ pub(in crate::commands) fn quietly(args: &FixArgs) -> Result<String, Failure> {
         }
     };
     let name = args.config.display().to_string();
-    unified(&name, &before, &fixed.text, Paint::stderr()).iter().for_each(|line| say(line));
+    unified(&name, &masked(&before), &masked(&fixed.text), Paint::stderr()).iter().for_each(|line| say(line));
     fixed.applied.iter().for_each(|one| say(&words(&name, one)));
     say(&summary(&name, fixed.applied.len(), kept));
     Ok(fixed.text)

@@ -2,22 +2,30 @@
 //!
 //! What the config and the working tree look like is checked where the release was asked for, and came with it.
 
+use std::time::Duration;
+
 use fw_engine::release::{Found, Outcome};
 use fw_model::ServiceKey;
 use fw_model::plan::Version;
 use fw_model::release::{Finding, Severity};
 use fw_runtime::windows;
+use tokio::time::Instant;
 
 use super::Place;
 use super::health::{self, Health};
 use crate::releases::Releases;
+
+/// How long a data plane may take to be heard of.
+const REPORTS_WITHIN: Duration = Duration::from_secs(5);
+/// Pause between two looks.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 pub(super) async fn probe(releases: &Releases, place: &Place) -> Outcome {
     let mut findings = vec![];
     let plan = &place.release.plan.rollout;
     findings.extend(versions(releases, place));
     findings.extend(under_way(releases, &plan.key, "rollout"));
-    findings.extend(data_planes(releases, &plan.key));
+    findings.extend(data_planes(releases, &plan.key).await);
     findings.extend(freezes(releases, place));
     findings.extend(dependencies(releases, place));
     findings.extend(stable(releases, place).await);
@@ -58,13 +66,20 @@ fn under_way(releases: &Releases, key: &ServiceKey, check: &str) -> Option<Findi
         .then(|| Finding::error(check, format!("{} is under way ({})", run.run, run.rollout.status.as_str())))
 }
 
-fn data_planes(releases: &Releases, key: &ServiceKey) -> Option<Finding> {
-    let views = releases.0.handle.views();
-    let sources = views.services.get(key).map_or(0, |service| service.sources);
-    (sources == 0).then(|| {
-        let text = "no data plane reports: start the proxy, or the application with the SDK, first";
-        Finding::error("data-plane", text)
-    })
+/// A data plane reports every second, so a server that just came up is given some.
+async fn data_planes(releases: &Releases, key: &ServiceKey) -> Option<Finding> {
+    let end = Instant::now() + REPORTS_WITHIN;
+    loop {
+        let views = releases.0.handle.views();
+        if views.services.get(key).is_some_and(|service| service.sources > 0) {
+            return None;
+        }
+        if Instant::now() >= end {
+            let text = "no data plane reports: start the proxy, or the application with the SDK, first";
+            return Some(Finding::error("data-plane", text));
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
 }
 
 fn freezes(releases: &Releases, place: &Place) -> Vec<Finding> {
