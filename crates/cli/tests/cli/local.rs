@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::support::{Watchdog, fw, run};
-use expect_test::expect;
+use expect_test::{expect, expect_file};
 use serde_json::Value;
 
 const SOUND: &str = "\
@@ -76,83 +76,7 @@ fn validate_as_json_is_data_on_stdout() {
 fn show_writes_every_default_out_and_reads_back() {
     let (code, stdout, _) = run_in(&[("factory-wager.yaml", SOUND)], &["config", "show", "--env", "staging"]);
     assert_eq!(code, 0);
-    expect![[r#"
-        service: checkout
-        versions:
-          stable: { version: 1.4.2, url: "http://127.0.0.1:8081" }
-          canary: { version: 1.5.0, url: "http://127.0.0.1:8082" }
-        traffic:
-          router: proxy
-          listen: "127.0.0.1:8080"
-          stickiness: none
-          errors:
-            http: [[500, 599]]
-            grpc: [2, 4, 8, 13, 14, 15]
-          exposeVariant: false
-          limits:
-            headerBytes: 65536
-            headerCount: 100
-            uriBytes: 8192
-            bodyBytes: 0
-            connections: 10000
-            idleUpstream: 256
-          timeouts:
-            headerRead: 30s
-            connect: 3s
-            responseHead: 1m
-            idleKeepAlive: 75s
-            idleUpstream: 30s
-            upgradeIdle: 1h
-            bodyIdle: 5m
-        rollout:
-          phases:
-            - { id: 0, percentage: 50, duration: 1m, riskScore: 50, description: "Phase 0 (50 %)" }
-            - { id: 1, percentage: 100, duration: 90s, riskScore: 50, description: "Phase 1 (100 %)" }
-          autoAdvance: true
-          riskThreshold: 70
-          enableRollback: true
-          rollbackTriggers: { health: 70, errorRate: 1, responseTime: 1000 }
-          monitoringInterval: 30
-          sseEnabled: true
-          analysis:
-            evidence: proven
-            onInconclusive: hold
-            sharedBreach: hold
-            noSafeTarget: rollback
-            onConcentrated: hold
-            clustering: discount
-            alpha: 0.01
-            latencyFloorMs: 5
-            warmUp: 5s
-        metrics: []
-        business: { revenue: revenue, conversion: conversion, satisfaction: user_satisfaction }
-        release:
-          strategy: canary
-          approval:
-            limit: 50
-            quorum: 1
-            expires: 1d
-            default: reject
-          checks:
-            freeze: []
-            dependsOn: []
-            commands: []
-            webhooks: []
-          gates:
-            deploy: []
-            rollout: []
-            finish: []
-          health: { path: "/", timeout: 5s }
-          bake: 0ms
-          keepOld: 1h
-        flags: []
-        ofrep: { ratePerSecond: 0 }
-        notifications: []
-        auth:
-          tokens: []
-          hosts: []
-    "#]]
-    .assert_eq(&stdout);
+    expect_file!["shown.yaml"].assert_eq(&stdout);
     let (again, shown, _) = run_in(&[("factory-wager.yaml", &stdout)], &["config", "show"]);
     assert_eq!((again, shown), (0, stdout));
     let (code, json, _) = run_in(&[("factory-wager.yaml", SOUND)], &["config", "show", "--output", "json"]);

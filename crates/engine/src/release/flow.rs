@@ -118,16 +118,14 @@ fn one(draft: &mut Draft) -> Option<Next> {
 
 /// The first of a list that was not done; when all are, the next step. One that failed sends it back, or ends it.
 fn works(release: &Release, list: &[Work], then: Step) -> Option<Next> {
-    for work in list.iter().filter(|work| !release.has_done(release.step, work)) {
-        let tried = release.tasks.iter().rev().find(|task| task.step == release.step && task.work == *work);
-        return Some(match tried.map(|task| &task.state) {
-            Some(TaskState::Failed { why }) => {
-                Next::Undo(Overall::Failed, format!("{}: {why}", work.as_str()))
-            }
-            _ => Next::Do(work.clone()),
-        });
-    }
-    Some(Next::Enter(then))
+    let Some(work) = list.iter().find(|work| !release.has_done(release.step, work)) else {
+        return Some(Next::Enter(then));
+    };
+    let tried = release.tasks.iter().rev().find(|task| task.step == release.step && task.work == *work);
+    Some(match tried.map(|task| &task.state) {
+        Some(TaskState::Failed { why }) => Next::Undo(Overall::Failed, format!("{}: {why}", work.as_str())),
+        _ => Next::Do(work.clone()),
+    })
 }
 
 fn check(release: &Release) -> Option<Next> {

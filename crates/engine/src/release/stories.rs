@@ -4,7 +4,8 @@
 //! what it says now into the file. The words:
 //!
 //! ```text
-//! $ start blue-green env=production auto limit=60 deploy instances=3 quorum=2 expires=4h bake=10m keep=1h command webhook gate=finish
+//! $ start blue-green env=production auto limit=60 deploy instances=3 quorum=2 expires=4h bake=10m keep=1h
+//! $ start canary command webhook gate=finish without-rollout
 //! $ done [TEXT]                 the work that runs is done
 //! $ done history 2/10           … and this is known now: 2 of 10 releases went back
 //! $ found error|warning TEXT    … and this was found

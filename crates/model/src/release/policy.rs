@@ -175,7 +175,7 @@ impl Default for HealthCheck {
 #[serde(rename_all = "lowercase")]
 pub enum DeployPolicy {
     /// Commands of the user.
-    Exec(ExecDeploy),
+    Exec(Box<ExecDeploy>),
     /// Processes on this machine.
     Process(ProcessDeploy),
     /// Units of systemd on this machine.

@@ -1,4 +1,5 @@
-//! What a release tells people at its end: one page of Markdown that ties checks, risk, approval, deployment and rollout together.
+//! What a release tells people at its end: one page of Markdown that ties checks, risk, approval, deployment and rollout
+//! together.
 //!
 //! The rollout's own numbers are in its reports; this page links to them.
 

@@ -171,11 +171,11 @@ pub(super) fn read(deploy: View<'_>) -> Option<DeployPolicy> {
         return Some(DeployPolicy::Systemd(SystemdDeploy { process: process_of(systemd), user }));
     }
     exec.exists().then(|| {
-        DeployPolicy::Exec(ExecDeploy {
+        DeployPolicy::Exec(Box::new(ExecDeploy {
             deploy: command(exec.get("deploy")),
             undo: exec.get("undo").exists().then(|| command(exec.get("undo"))),
             retire: exec.get("retire").exists().then(|| command(exec.get("retire"))),
-        })
+        }))
     })
 }
 

@@ -20,7 +20,7 @@ pub(super) fn gather(releases: &Releases, place: &Place) -> Outcome {
     let hours = freezes.iter().filter_map(|freeze| {
         let today = windows::local_date(now, &freeze.zone)?;
         let days = windows::days_between(&today, &freeze.from)?;
-        (days > 0).then(|| days as f64 * DAY_HOURS)
+        (days > 0).then_some(days as f64 * DAY_HOURS)
     });
     let facts = Facts {
         releases: count(moved.clone().count()),
