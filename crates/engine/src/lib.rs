@@ -15,6 +15,7 @@ pub mod release;
 pub mod rollout;
 #[cfg(test)]
 mod scenarios;
+pub mod waves;
 
 pub use rollout::{
     Actor, Effect, EffectId, Event, Look, Notice, Rejection, Report, Rollout, Started, Status, Target,
