@@ -3,6 +3,7 @@
 //! What is written reads back as the same config; a test holds it to that.
 
 mod notifications;
+mod regions;
 mod release;
 
 use fw_model::flag::{Assign, Forced, Weighted};
@@ -41,6 +42,10 @@ fn tree(config: &ServiceConfig) -> Node {
     ));
     entries.push(("traffic", traffic(plan, &config.traffic)));
     entries.push(("rollout", rollout(plan, &config.server)));
+    if let Some(waves) = &config.waves {
+        entries.push(("regions", Node::list(config.regions.iter().map(regions::region))));
+        entries.push(("waves", regions::waves(waves)));
+    }
     entries.push(("metrics", Node::list(plan.metrics.iter().map(metric))));
     entries.push(("business", business(&plan.business)));
     entries.push(("release", release::release(&config.release)));

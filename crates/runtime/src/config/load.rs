@@ -23,10 +23,12 @@ use super::tree::{Entry, NESTING_MAX, Node, Origin, Value, from_json, from_yaml,
 pub fn load_file(path: &Path, env: Option<&str>) -> Result<ServiceConfig, Faults> {
     let name = path.display().to_string();
     let mut config = load_str(&name, &read_file(path)?, env)?;
-    let traffic = &mut config.traffic;
-    let files = traffic.tls.iter_mut().flat_map(|tls| [&mut tls.cert, &mut tls.key]);
-    for file in files.chain(&mut traffic.upstream_ca) {
-        *file = path.parent().unwrap_or(Path::new("")).join(&*file);
+    let regions = config.regions.iter_mut().map(|region| &mut region.config.traffic);
+    for traffic in std::iter::once(&mut config.traffic).chain(regions) {
+        let files = traffic.tls.iter_mut().flat_map(|tls| [&mut tls.cert, &mut tls.key]);
+        for file in files.chain(&mut traffic.upstream_ca) {
+            *file = path.parent().unwrap_or(Path::new("")).join(&*file);
+        }
     }
     for file in config.notifications.iter_mut().flat_map(|sink| sink.files()) {
         *file = path.parent().unwrap_or(Path::new("")).join(&*file);
@@ -133,7 +135,8 @@ fn read_merged(
         None => base.clone(),
         Some(i) => merge(base, &environments[i].node, &|key| rivals(&ROOT, key)),
     };
-    let mut rules = Rules::new(&merged, names);
+    let prefixes: Vec<String> = names.iter().map(|name| child_path(ENVIRONMENTS, name)).collect();
+    let mut rules = Rules::new(&merged, &prefixes);
     let config = read(&mut rules, bare);
     // What the table said about a value stands; a second complaint about it only adds noise.
     let known = |f: &Fault, faults: &[Fault]| faults.iter().any(|k| k.path == f.path && k.place == f.place);

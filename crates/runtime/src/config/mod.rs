@@ -29,8 +29,8 @@ pub use load::{load_file, load_json, load_str, read_file};
 pub use notification::{EmailTarget, HttpFormat, HttpTarget, SecretFrom, SinkConfig, SinkTarget, SmtpTls};
 pub use report::{Part, report};
 pub use service::{
-    EvaluationRate, FlagConfig, Role, ServerConfig, ServiceConfig, TlsFiles, TokenConfig, TrafficConfig,
-    TrafficLimits, TrafficTimeouts, plan_hash,
+    EvaluationRate, FlagConfig, RegionConfig, RemoteServer, Role, ServerConfig, ServiceConfig, TlsFiles,
+    TokenConfig, TrafficConfig, TrafficLimits, TrafficTimeouts, plan_hash,
 };
 pub use text::DOCUMENT_BYTES_MAX;
 pub use tree::Place;

@@ -4,10 +4,11 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use fw_engine::waves::WavesPlan;
 use fw_flags::targeting::Condition;
-use fw_model::Plan;
 use fw_model::flag::Flag;
 use fw_model::release::ReleasePolicy;
+use fw_model::{Plan, Region};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -31,6 +32,42 @@ pub struct ServiceConfig {
     pub release: ReleasePolicy,
     /// First 16 hex digits of the SHA-256 of the plan's canonical JSON (keys sorted, no white space).
     pub plan_hash: String,
+    /// Where it runs, each with a config of its own; empty where regions are not used.
+    pub regions: Vec<RegionConfig>,
+    /// How the canary goes from region to region; there exactly when there are regions.
+    pub waves: Option<WavesPlan>,
+}
+
+impl ServiceConfig {
+    /// The configs that a server of this one serves itself: those of its own regions, or this.
+    pub fn served(&self) -> Vec<&ServiceConfig> {
+        if self.regions.is_empty() {
+            return vec![self];
+        }
+        self.regions.iter().filter(|region| region.server.is_none()).map(|region| &region.config).collect()
+    }
+}
+
+/// One region of a service.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RegionConfig {
+    /// Its name.
+    pub name: Region,
+    /// Who runs it; none = the server that has this config.
+    pub server: Option<RemoteServer>,
+    /// Whether this server runs its proxy.
+    pub own_proxy: bool,
+    /// Everything else: a config without regions whose key is `service@region`, and whose α is its share.
+    pub config: ServiceConfig,
+}
+
+/// Another `fw serve`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RemoteServer {
+    /// `http://` or `https://`, host and port, without a slash at the end.
+    pub url: String,
+    /// The environment variable that has the token; none = no token.
+    pub token_env: Option<String>,
 }
 
 /// A feature flag with what it needs beside the model.

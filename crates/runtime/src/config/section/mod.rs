@@ -14,21 +14,25 @@ mod metrics;
 mod notifications;
 mod ofrep;
 mod phase;
+mod regions;
 mod release;
 mod rollout;
 mod root;
 mod traffic;
 mod versions;
+mod waves;
 
 use serde::de::IntoDeserializer;
 use serde::de::value::{Error, StrDeserializer};
 
 use super::fault::Fault;
-use super::table::{Section, child_path};
+use super::table::Section;
 use super::tree::{Node, View, locate};
 
+pub(super) use regions::REGIONS_KEY;
 pub(super) use rollout::ROLLOUT;
 pub(super) use root::{ENVIRONMENTS, ROOT, read};
+pub(super) use waves::write_after;
 
 /// Where a key belongs that stands in the wrong mapping.
 pub(super) const ELSEWHERE: &[(&str, &Section)] = &[
@@ -52,20 +56,45 @@ pub(super) const ELSEWHERE: &[(&str, &Section)] = &[
     ("release", &release::RELEASE),
     ("release.deploy.process", &deploy::PROCESS),
     ("gates[n]", &gate::GATE),
+    ("regions[n]", &regions::REGION),
+    ("waves", &waves::SECTION),
+    ("waves.order[n]", &waves::WAVE),
     ("the top level", &root::ROOT),
 ];
 
 /// Collects what is wrong between values of one merged tree.
 pub(super) struct Rules<'a> {
     root: &'a Node,
-    environments: &'a [String],
+    prefixes: &'a [String],
     faults: Vec<Fault>,
 }
 
+/// Keys that a key of the config pushes out where something is laid over it.
+fn rivals(key: &str) -> &'static [&'static str] {
+    super::table::rivals(&ROOT, key)
+}
+
 impl<'a> Rules<'a> {
-    /// For a merged tree; the names of all environments, in order.
-    pub(super) fn new(root: &'a Node, environments: &'a [String]) -> Rules<'a> {
-        Rules { root, environments, faults: vec![] }
+    /// For a merged tree; the paths of what was laid over it, such as `environments.production`, by origin.
+    pub(super) fn new(root: &'a Node, prefixes: &'a [String]) -> Rules<'a> {
+        Rules { root, prefixes, faults: vec![] }
+    }
+
+    /// The tree's root.
+    pub(super) fn root(&self) -> &'a Node {
+        self.root
+    }
+
+    /// The same paths with one more: that of a node that is laid over the tree.
+    pub(super) fn prefixes_with(&self, node: &Node, path: &str) -> Vec<String> {
+        let mut prefixes = self.prefixes.to_vec();
+        prefixes.push(self.full(node, path));
+        prefixes
+    }
+
+    /// Takes faults over that have their full paths.
+    pub(super) fn take(&mut self, faults: Vec<Fault>) {
+        self.faults.extend(faults);
     }
 
     /// The tree.
@@ -80,11 +109,16 @@ impl<'a> Rules<'a> {
 
     /// A fault at a node; its path gets the environment it came from in front.
     pub(super) fn fault_at(&mut self, node: &Node, path: &str, message: String) {
-        let full = match node.origin.0.checked_sub(1).and_then(|i| self.environments.get(i)) {
-            Some(name) => format!("{}.{path}", child_path(ENVIRONMENTS, name)),
-            None => path.to_owned(),
-        };
+        let full = self.full(node, path);
         self.faults.push(Fault::new(node.place, full, message));
+    }
+
+    /// A path with that of what the node came from in front.
+    fn full(&self, node: &Node, path: &str) -> String {
+        match node.origin.0.checked_sub(1).and_then(|i| self.prefixes.get(i)) {
+            Some(prefix) => format!("{prefix}.{path}"),
+            None => path.to_owned(),
+        }
     }
 
     /// What was found.

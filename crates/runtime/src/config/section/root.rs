@@ -4,8 +4,8 @@ use fw_model::plan::RouterKind;
 use fw_model::{Plan, Region, ServiceKey, ServiceName};
 
 use super::{
-    Rules, analysis, auth, business, flags, gate, metrics, notifications, ofrep, release, rollout, traffic,
-    versions,
+    Rules, analysis, auth, business, flags, gate, metrics, notifications, ofrep, regions, release, rollout,
+    traffic, versions, waves,
 };
 use crate::config::format;
 use crate::config::service::{ServerConfig, ServiceConfig, TrafficConfig, plan_hash};
@@ -83,6 +83,8 @@ pub(crate) static ROOT: Section = Section {
         VERSIONS,
         TRAFFIC,
         ROLLOUT_KEY,
+        regions::REGIONS,
+        waves::WAVES,
         metrics::METRICS,
         BUSINESS,
         RELEASE,
@@ -111,6 +113,8 @@ static OVERLAY: Section = Section {
         VERSIONS,
         TRAFFIC,
         ROLLOUT_KEY,
+        regions::REGIONS,
+        waves::WAVES,
         metrics::METRICS,
         BUSINESS,
         RELEASE,
@@ -123,12 +127,23 @@ static OVERLAY: Section = Section {
     exclusive: &[],
 };
 
-/// Reads a merged tree. The result is sound only when `rules` holds no fault afterwards.
+/// Reads a merged tree with its regions. The result is sound only when `rules` holds no fault afterwards.
 pub(crate) fn read(rules: &mut Rules<'_>, bare: bool) -> ServiceConfig {
     let root = rules.view();
     if let Some(node) = root.0 {
         missing_in(&ROOT, node, "", &mut |path, node, message| rules.fault_at(node, path, message));
     }
+    let mut config = read_one(rules, bare);
+    config.waves = waves::read(rules, &config.plan);
+    if let Some(plan) = &config.waves {
+        config.regions = regions::read(rules, plan.region_weight());
+    }
+    config
+}
+
+/// Reads a tree without its regions: a config that has none, or that of one region.
+pub(super) fn read_one(rules: &mut Rules<'_>, bare: bool) -> ServiceConfig {
+    let root = rules.view();
     let (stable, canary) = versions::read(root.get("versions"));
     let guess = if !bare && (!stable.urls.is_empty() || !canary.urls.is_empty()) {
         RouterKind::Proxy
@@ -156,7 +171,17 @@ pub(crate) fn read(rules: &mut Rules<'_>, bare: bool) -> ServiceConfig {
     check(rules, &plan, &traffic, &server);
     let flags = flags::read(root);
     let notifications = notifications::read(root.get("notifications"));
-    ServiceConfig { plan_hash: plan_hash(&plan), plan, traffic, server, flags, notifications, release }
+    ServiceConfig {
+        plan_hash: plan_hash(&plan),
+        plan,
+        traffic,
+        server,
+        flags,
+        notifications,
+        release,
+        regions: vec![],
+        waves: None,
+    }
 }
 
 fn key(rules: &Rules<'_>) -> ServiceKey {
@@ -168,6 +193,24 @@ fn key(rules: &Rules<'_>) -> ServiceKey {
 }
 
 fn check(rules: &mut Rules<'_>, plan: &Plan, traffic: &TrafficConfig, server: &ServerConfig) {
+    if rules.view().get(regions::REGIONS_KEY).items().is_empty() {
+        check_plan(rules, plan, traffic, server);
+    } else {
+        // What is said of all regions need not be whole by itself; each region's config is.
+        if rules.view().get("region").exists() {
+            rules.fault("region", "can't stand beside `regions`: each region has its name there");
+        }
+        if !rules.view().get("flags").items().is_empty() {
+            let text = "can't stand beside `regions`: which region's split decides a flag is not known; serve flags by a service without regions";
+            rules.fault("flags", text);
+        }
+    }
+    auth::check(rules);
+    notifications::check(rules);
+    release::check(rules);
+}
+
+fn check_plan(rules: &mut Rules<'_>, plan: &Plan, traffic: &TrafficConfig, server: &ServerConfig) {
     for broken in plan.check().err().unwrap_or_default() {
         rules.fault(&broken.path, broken.message);
     }
@@ -175,10 +218,7 @@ fn check(rules: &mut Rules<'_>, plan: &Plan, traffic: &TrafficConfig, server: &S
     metrics::check(rules);
     flags::check(rules);
     traffic::check(rules, plan, traffic, server);
-    auth::check(rules);
-    notifications::check(rules);
     for position in 0..plan.phases.len() {
         gate::check(rules, &format!("rollout.phases[{position}].gates"));
     }
-    release::check(rules);
 }

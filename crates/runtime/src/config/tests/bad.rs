@@ -36,7 +36,7 @@ fn a_key_nothing_is_near_to_lists_the_known_ones() {
 banana: 1
 ",
         expect![[r#"
-            fw.yaml:2:1: banana: unknown key; known here: service, region, versions, traffic, rollout, metrics, business, release, segments, flags, ofrep, notifications, auth, environments
+            fw.yaml:2:1: banana: unknown key; known here: service, region, versions, traffic, rollout, regions, waves, metrics, business, release, segments, flags, ofrep, notifications, auth, environments
                 2 | banana: 1
                   | ^"#]],
     );

@@ -8,6 +8,7 @@ mod good;
 mod metrics;
 mod noise;
 mod notifications;
+mod regions;
 mod release;
 mod table;
 

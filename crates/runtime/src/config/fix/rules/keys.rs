@@ -4,7 +4,7 @@ use super::{Look, Proposal};
 use crate::config::fix::op::Op;
 use crate::config::fix::path::{Path, Step};
 use crate::config::fix::walk::{Found, top, walk};
-use crate::config::section::ENVIRONMENTS;
+use crate::config::section::{ENVIRONMENTS, REGIONS_KEY};
 use crate::config::suggest::{nearest, nearest_alone};
 use crate::config::table::{Kind, Section, has_shape};
 use crate::config::tree::{Node, Resolved, Value, shown};
@@ -98,7 +98,8 @@ fn search(
     if section.key(key).is_some_and(|known| takes(&known.kind, node)) && key != ENVIRONMENTS {
         homes.push(fixed.then(|| way.clone()));
     }
-    for known in section.keys {
+    // What is laid over the document in a region has its home in the document.
+    for known in section.keys.iter().filter(|known| known.name != REGIONS_KEY) {
         way.push(known.name);
         descend(&known.kind, key, node, way, fixed, homes);
         way.pop();
