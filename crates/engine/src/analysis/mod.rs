@@ -36,6 +36,8 @@ pub use notes::{PHI_COSTLY, notes};
 pub use said::{Answer, Said};
 pub use state::State;
 use tests::Test;
+#[cfg(test)]
+pub(crate) use tests::errors as errors_ask;
 
 /// What the analysis says now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

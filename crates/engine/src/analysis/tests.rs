@@ -132,7 +132,7 @@ fn all(plan: &Plan) -> impl Iterator<Item = Test> + '_ {
         .chain(plan.triggers.health.map(|_| Test::Health))
 }
 
-pub(super) fn errors(tau_seconds: f64) -> Ask {
+pub(crate) fn errors(tau_seconds: f64) -> Ask {
     let margin = Margin { ratio: ERROR_RATIO, delta: ERROR_DELTA };
     Ask { side: Side::Harm, margin, safe: Some(ERROR_BAD), tau_seconds }
 }

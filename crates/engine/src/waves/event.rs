@@ -95,8 +95,6 @@ pub struct Seen {
     pub response_ms: Option<f64>,
     /// Health score in this phase, 0 to 100.
     pub health: Option<f64>,
-    /// Time from the decision to go back to its confirmation, ms.
-    pub recovery_ms: Option<u64>,
     /// What each test has against the canary.
     pub evidence: Vec<Evidence>,
 }

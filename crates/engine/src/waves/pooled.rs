@@ -179,3 +179,153 @@ fn log_sum_exp(logs: impl Iterator<Item = f64>) -> f64 {
     }
     largest + logs.iter().map(|log| (log - largest).exp()).sum::<f64>().ln()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use fw_model::{Region, ServiceName, Timestamp};
+    use fw_stats::relative::Pair;
+    use fw_stats::test::Comparison;
+
+    use super::*;
+    use crate::analysis::errors_ask;
+    use crate::generate::Rng;
+    use crate::rollout::{Requested, Status as Life};
+    use crate::waves::{HaltOthers, OnPooled, OnUnreachable, Standing, Started, Wave, WavesPlan, begin};
+
+    const ALPHA: f64 = 0.05;
+    /// Runs of each kind. With fewer than α of them stopped under the null, more would only sharpen the number.
+    const RUNS: u64 = 400;
+    /// Looks of a run, a second each.
+    const LOOKS: usize = 600;
+    /// Requests a look and region, canary and stable.
+    const REQUESTS: (u32, u32) = (10, 40);
+    /// What share of a region's wealth the question about errors has; the rest sees nothing.
+    const WEIGHT: f64 = 0.3;
+
+    fn whole(names: &[&str], pooled: OnPooled) -> RegionalRollout {
+        let regions = names.iter().map(|name| Region::new(*name).unwrap()).collect();
+        let plan = WavesPlan {
+            service: ServiceName::new("shop").unwrap(),
+            stable: "1".into(),
+            canary: "2".into(),
+            waves: vec![Wave { regions, after: vec![] }],
+            halt_others: HaltOthers::Hold,
+            on_unreachable: OnUnreachable::Hold,
+            pooled,
+            alpha: ALPHA,
+        };
+        let by = Requested { actor: "ana".into(), reason: None };
+        let started = Started { run: "shop.1".parse().unwrap(), plan: Arc::new(plan), by };
+        begin(&started, Timestamp(0)).unwrap().next
+    }
+
+    fn seen(evidence: Vec<Evidence>, attempt: u32) -> Seen {
+        Seen {
+            run: "shop@a.1".into(),
+            status: Life::Running,
+            standing: Standing::Open,
+            why: String::new(),
+            attempt,
+            phase: Some(0),
+            progress: 0.0,
+            canary_percent: 20.0,
+            requests: 0,
+            errors: 0,
+            response_ms: None,
+            health: None,
+            evidence,
+        }
+    }
+
+    fn evidence(test: &str, weight: f64, log: f64) -> Evidence {
+        Evidence { test: test.into(), weight, log, requests: 1000.0, bad: 100.0 }
+    }
+
+    /// First looks at which the pooled evidence is enough, and at which a region's own is, all of α being the regions'.
+    fn run(seed: u64, stable: f64, canary: [f64; 3]) -> (Option<usize>, Option<usize>) {
+        let mut rng = Rng::new(seed);
+        let mut whole = whole(&["a", "b", "c"], OnPooled::Rollback);
+        let alone_needed = (3.0 / ALPHA).ln();
+        let mut tests = [Comparison::default(), Comparison::default(), Comparison::default()];
+        let ask = errors_ask(LOOKS as f64);
+        let (mut together, mut alone) = (None, None);
+        for look in 0..LOOKS {
+            for (place, test) in tests.iter_mut().enumerate() {
+                let mut draw = |n: u32, rate: f64| (0..n).filter(|_| rng.unit() < rate).count() as f64;
+                let (s_t, s_c) = (draw(REQUESTS.0, canary[place]), draw(REQUESTS.1, stable));
+                let counts = Pair { n_t: f64::from(REQUESTS.0), s_t, n_c: f64::from(REQUESTS.1), s_c };
+                test.look(&ask, counts, 1.0, look == 0);
+                let own =
+                    vec![evidence("errors", WEIGHT, test.log_harm()), evidence("rest", 1.0 - WEIGHT, 0.0)];
+                whole.regions[place].seen = Some(Box::new(seen(own, 1)));
+            }
+            let all = pooled(&whole);
+            if all.is_shown() {
+                together = together.or(Some(look));
+            }
+            if all.parts.iter().any(|part| part.log >= alone_needed) {
+                alone = alone.or(Some(look));
+            }
+            if together.is_some() && alone.is_some() {
+                break;
+            }
+        }
+        (together, alone)
+    }
+
+    fn median(mut found: Vec<usize>) -> usize {
+        found.sort_unstable();
+        found[found.len() / 2]
+    }
+
+    #[test]
+    fn an_acceptable_canary_is_stopped_with_probability_at_most_alpha() {
+        let stopped = (0..RUNS).filter(|seed| run(*seed, 0.02, [0.02; 3]).0.is_some()).count();
+        println!("false stops: {stopped} of {RUNS}");
+        assert!(stopped as f64 <= ALPHA * RUNS as f64, "{stopped} of {RUNS}");
+        // Also where one region differs from the others, as long as each is acceptable.
+        let uneven = (0..RUNS).filter(|seed| run(*seed, 0.02, [0.021, 0.015, 0.02]).0.is_some()).count();
+        assert!(uneven as f64 <= ALPHA * RUNS as f64, "{uneven} of {RUNS}");
+    }
+
+    #[test]
+    fn slightly_worse_everywhere_is_found_sooner_together_than_by_any_region_alone() {
+        let runs: Vec<_> = (0..100).map(|seed| run(seed, 0.02, [0.032; 3])).collect();
+        let looks = |found: Option<usize>| found.unwrap_or(LOOKS);
+        let together = median(runs.iter().map(|(together, _)| looks(*together)).collect());
+        let alone = median(runs.iter().map(|(_, alone)| looks(*alone)).collect());
+        println!("median looks: {together} together, {alone} alone");
+        assert!(together < LOOKS && 4 * together <= 3 * alone, "{together} together, {alone} alone");
+    }
+
+    #[test]
+    fn a_new_attempt_of_a_region_keeps_what_the_old_one_had() {
+        let mut whole = whole(&["a", "b"], OnPooled::Rollback);
+        let mut look = |log: f64, attempt: u32| {
+            for state in &mut whole.regions {
+                let sight = seen(vec![evidence("errors", 1.0, log)], attempt);
+                stake(state, &sight);
+                state.seen = Some(Box::new(sight));
+            }
+            pooled(&whole).parts[0].log
+        };
+        assert_eq!(look(2.0, 1), 2.0);
+        assert_eq!(look(0.0, 2), 2.0, "the old attempt's evidence stays");
+        assert_eq!(look(1.5, 2), 3.5, "and the new one's is added");
+        whole.regions.iter_mut().for_each(begin_attempt);
+        assert_eq!(pooled(&whole).parts[0].log, 0.0, "a new attempt of the whole counts from here");
+    }
+
+    #[test]
+    fn only_questions_that_every_region_asks_are_pooled() {
+        let mut whole = whole(&["a", "b"], OnPooled::Rollback);
+        let own = vec![evidence("errors", 0.5, 1.0), evidence("revenue", 0.5, 3.0)];
+        whole.regions[0].seen = Some(Box::new(seen(own, 1)));
+        whole.regions[1].seen = Some(Box::new(seen(vec![evidence("errors", 1.0, 1.0)], 1)));
+        let all = pooled(&whole);
+        assert!((all.log_pooled - (0.5_f64.ln() + 2.0)).abs() < 1e-12, "{all:?}");
+        assert_eq!(all.lead.as_deref(), Some("errors"));
+    }
+}

@@ -222,7 +222,6 @@ fn begun(run: &str) -> Seen {
         errors: 0,
         response_ms: None,
         health: None,
-        recovery_ms: None,
         evidence: vec![Evidence {
             test: "errorsVsStable".into(),
             weight: 1.0,
