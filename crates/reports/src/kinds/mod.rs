@@ -56,6 +56,10 @@ pub struct Rendered {
 }
 
 impl Rendered {
+    pub(crate) fn new(value: Value, document: Document) -> Rendered {
+        Rendered { value, document }
+    }
+
     /// For machines; `schema` says which.
     pub fn json(&self) -> &Value {
         &self.value
