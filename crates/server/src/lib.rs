@@ -10,7 +10,9 @@ pub mod notify;
 pub mod releases;
 mod serve;
 mod stories;
+mod waves;
 
 pub use auth::{BindError, check_bind};
 pub use serve::{ServeError, ServeOptions, Server, StoreChoice};
 pub use stories::{ShelfError, Stories};
+pub use waves::{StartAll, Waves, WavesError};

@@ -18,7 +18,7 @@ use fw_providers::traffic;
 use fw_proxy::{ForcedVariant, Limits, Proxy, ProxySettings, Timeouts, TlsSettings};
 use fw_runtime::config::ServiceConfig;
 use fw_runtime::{Handle, ServiceDef, SystemClock};
-use fw_store::{Journal, MemoryJournal, MemoryLog, RolloutLog, SqliteJournal, SqliteLog};
+use fw_store::{Journal, JournalError, MemoryJournal, MemoryLog, RolloutLog, SqliteJournal, SqliteLog};
 use tokio::net::TcpListener;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
@@ -29,6 +29,7 @@ use crate::http::{self, App, FlagBoard, HttpSettings, ServedFlag};
 use crate::notify::{Notifier, NotifyError, Timing};
 use crate::releases::{ReleaseError, ReleaseSettings, Releases};
 use crate::stories::{ShelfError, Stories};
+use crate::waves::{Waves, WavesError};
 use crate::{BindError, check_bind};
 
 /// Listen address where nothing else is said.
@@ -87,8 +88,14 @@ pub enum ServeError {
     /// A receiver of notifications can't be used.
     #[error(transparent)]
     Notify(#[from] NotifyError),
+    /// The journal beside the store can't be opened.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// Regional rollouts can't be taken up again.
+    #[error(transparent)]
+    Waves(#[from] WavesError),
     /// Nobody can be asked over TLS.
-    #[error("requests to webhooks and health URLs can't be made: {0}")]
+    #[error("requests to webhooks, health URLs and other servers can't be made: {0}")]
     Asker(String),
     /// Releases can't be opened.
     #[error(transparent)]
@@ -130,6 +137,8 @@ pub enum ServeError {
 pub struct Server {
     /// The way to the core.
     pub handle: Handle,
+    /// Rollouts over several regions.
+    pub waves: Arc<Waves>,
     addr: SocketAddr,
     proxies: Vec<(ServiceKey, Arc<Proxy>)>,
     loops: Vec<JoinHandle<()>>,
@@ -157,7 +166,8 @@ impl Server {
             StoreChoice::Sqlite(path) => Arc::new(open_sqlite(path)?),
         };
         let board = Arc::new(board(&options)?);
-        let defs = options.configs.iter().map(|c| ServiceDef { plan: c.plan.clone() }).collect();
+        let served: Vec<&ServiceConfig> = options.configs.iter().flat_map(ServiceConfig::served).collect();
+        let defs = served.iter().map(|c| ServiceDef { plan: c.plan.clone() }).collect();
         // Before anything is published: a receiver that is new begins here.
         let notifier =
             Notifier::open(log.clone(), Arc::new(SystemClock), &options.configs, Timing::default())?;
@@ -169,7 +179,7 @@ impl Server {
         let (stop_telling, telling_stops) = watch::channel(false);
         let tellers = notifier.start(&handle.newest_event(), &telling_stops);
         let (mut proxies, mut loops) = (vec![], vec![]);
-        for config in options.configs.iter().filter(|c| c.plan.router == RouterKind::Proxy) {
+        for config in options.configs.iter().flat_map(own_proxies) {
             let key = config.plan.key.clone();
             let proxy = start_proxy(config, &handle).await?;
             let Ok(split) = handle.split(&key) else { continue };
@@ -185,14 +195,19 @@ impl Server {
         }
         let asker = Arc::new(Asker::new(None).map_err(ServeError::Asker)?);
         loops.push(tokio::spawn(gates::run(handle.clone(), asker.clone(), stopping.clone())));
-        let releases = open_releases(&options, &handle, asker)?;
+        let journal = open_journal(&options)?;
+        let waves = Waves::open(handle.clone(), journal.clone(), (*asker).clone(), &options.configs)?;
+        let waves = Arc::new(waves);
+        loops.extend(waves.run(&stopping));
+        let releases = open_releases(&options, journal, &handle, asker)?;
         loops.push(releases.run(stopping.clone()));
         loops.push(tokio::spawn(stories.clone().shelve(stopping.clone())));
         let ready = Arc::new(AtomicBool::new(true));
         let app = App::new(handle.clone(), settings, board, ready.clone(), proxy_metrics(&proxies))
             .with_stories(stories)
             .with_notifier(Arc::new(notifier))
-            .with_releases(releases);
+            .with_releases(releases)
+            .with_waves(waves.clone());
         let (stop_http, stopped) = oneshot::channel::<()>();
         let router = http::router(app);
         let http = tokio::spawn(async move {
@@ -202,7 +217,7 @@ impl Server {
             };
             let _ = http::serve(listener, router, told).await;
         });
-        Ok(Server { handle, addr, proxies, loops, stop_loops, tellers, stop_telling, stop_http, http })
+        Ok(Server { handle, waves, addr, proxies, loops, stop_loops, tellers, stop_telling, stop_http, http })
     }
 
     /// Where the API listens.
@@ -273,25 +288,39 @@ fn stories(options: &ServeOptions, handle: &Handle) -> Result<Stories, ShelfErro
     }
 }
 
-/// Releases with their journal and the folder of their orders, beside the store.
+/// What happened to releases and regional rollouts, beside the store.
+fn open_journal(options: &ServeOptions) -> Result<Arc<dyn Journal>, JournalError> {
+    Ok(match &options.store {
+        StoreChoice::Memory => Arc::new(MemoryJournal::default()),
+        StoreChoice::Sqlite(path) => Arc::new(SqliteJournal::open(&path.with_extension("journal.db"))?),
+    })
+}
+
+/// Releases, with the folder of their orders beside the store.
 fn open_releases(
     options: &ServeOptions,
+    journal: Arc<dyn Journal>,
     handle: &Handle,
     asker: Arc<Asker>,
 ) -> Result<Releases, ReleaseError> {
-    let (journal, root): (Arc<dyn Journal>, PathBuf) = match &options.store {
-        StoreChoice::Memory => {
-            let own = format!("fw-{}", std::process::id());
-            (Arc::new(MemoryJournal::default()), std::env::temp_dir().join(own))
-        }
+    let root = match &options.store {
+        StoreChoice::Memory => std::env::temp_dir().join(format!("fw-{}", std::process::id())),
         StoreChoice::Sqlite(path) => {
-            let journal = SqliteJournal::open(&path.with_extension("journal.db"))?;
             let root = std::path::absolute(path.with_extension("deploy"));
-            (Arc::new(journal), root.unwrap_or_else(|_| path.with_extension("deploy")))
+            root.unwrap_or_else(|_| path.with_extension("deploy"))
         }
     };
     let settings = ReleaseSettings { configs: options.configs.clone(), root, asker };
     Releases::open(journal, handle.clone(), settings)
+}
+
+/// The configs whose proxies run in this process.
+fn own_proxies(config: &ServiceConfig) -> Vec<&ServiceConfig> {
+    let own = match config.regions.as_slice() {
+        [] => vec![config],
+        regions => regions.iter().filter(|region| region.own_proxy).map(|region| &region.config).collect(),
+    };
+    own.into_iter().filter(|config| config.plan.router == RouterKind::Proxy).collect()
 }
 
 /// # Errors

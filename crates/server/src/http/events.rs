@@ -116,12 +116,16 @@ async fn filter_of(app: &App, which: &Which) -> Result<Filter, Refused> {
     let Some(name) = &which.rollout else { return Ok(region.map_or(Filter::All, Filter::Region)) };
     let views = app.handle.views();
     if let Ok(mut key) = name.parse::<ServiceKey>() {
-        key.region = key.region.or(region);
+        key.region = key.region.or_else(|| region.clone());
         let named =
             |k: &ServiceKey| k.service == key.service && (key.region.is_none() || k.region == key.region);
         if views.services.keys().any(named) {
             return Ok(Filter::Service(key));
         }
+    }
+    // A run over all regions: the events of each of them.
+    if let (Some(_), Ok(run)) = (app.regional(name), name.parse::<RunId>()) {
+        return Ok(Filter::Service(ServiceKey { service: run.key.service, region }));
     }
     let run: RunId = name.parse().map_err(|_| Refusal::UnknownRollout(name.clone()))?;
     app.handle.detail(name, None).await?;

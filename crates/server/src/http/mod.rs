@@ -43,6 +43,7 @@ use fw_runtime::config::{EvaluationRate, TokenConfig};
 use crate::notify::Notifier;
 use crate::releases::Releases;
 use crate::stories::Stories;
+use crate::waves::Waves;
 
 pub use flags::{FlagBoard, ServedFlag};
 pub use listen::{serve, serve_with};
@@ -80,6 +81,8 @@ pub struct App {
     notifier: Arc<Notifier>,
     /// Releases; none in a process that has no place to keep them.
     releases: Option<Releases>,
+    /// Rollouts over several regions; none where nothing has them.
+    waves: Option<Arc<Waves>>,
     /// Times and counts beyond which a client is let go.
     limits: Limits,
     /// Recent event frames, shared by all streams.
@@ -149,6 +152,7 @@ impl App {
             metrics,
             notifier: Arc::default(),
             releases: None,
+            waves: None,
             limits: Limits::default(),
             feed,
             evaluations: Arc::default(),
@@ -171,6 +175,17 @@ impl App {
     #[must_use]
     pub fn with_releases(self, releases: Releases) -> App {
         App { releases: Some(releases), ..self }
+    }
+
+    /// The same with rollouts over several regions.
+    #[must_use]
+    pub fn with_waves(self, waves: Arc<Waves>) -> App {
+        App { waves: Some(waves), ..self }
+    }
+
+    /// The rollouts over several regions, when the name means one of them.
+    fn regional(&self, name: &str) -> Option<&Waves> {
+        self.waves.as_deref().filter(|waves| waves.has(name))
     }
 
     /// The same with other limits.

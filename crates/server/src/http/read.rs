@@ -40,6 +40,11 @@ pub(super) async fn status(State(app): State<App>, RawQuery(query): RawQuery) ->
 
 /// The status that a query means; of an older run too.
 pub(super) async fn status_of(app: &App, which: &Which) -> Result<Status, Refused> {
+    if let (Some(name), None) = (which.rollout.as_deref(), which.region.as_deref())
+        && let Some(waves) = app.regional(name)
+    {
+        return Ok(waves.status(name).await?);
+    }
     match app.handle.latest(which.rollout.as_deref(), which.region.as_deref()) {
         Ok(run) => Ok(run.map_or_else(Status::none, |run| run.status.clone())),
         Err(Refusal::UnknownRollout(name)) => {

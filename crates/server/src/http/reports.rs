@@ -49,11 +49,27 @@ pub(super) async fn report(
         let text = format!("format: expected json, md or html, not {format:?}");
         return Err(Problem::new(Code::BadRequest, text).into());
     }
-    let story = app.stories.story(&name).await?;
-    let rendered = fw_reports::report(&story, kind).map_err(|text| Problem::new(Code::NotFound, text))?;
+    let (run, rendered) = match app.regional(&name) {
+        Some(waves) if kind == Kind::Completion => {
+            let told = waves.story(&name).await?;
+            (told.run.clone(), fw_reports::regional(&told))
+        }
+        Some(_) => {
+            let text = format!(
+                "over all regions there is a completion report; {} reports are of one: name it, SERVICE@REGION",
+                kind.as_str()
+            );
+            return Err(Problem::new(Code::NotFound, text).into());
+        }
+        None => {
+            let story = app.stories.story(&name).await?;
+            let rendered = fw_reports::report(&story, kind);
+            (story.run.clone(), rendered.map_err(|text| Problem::new(Code::NotFound, text))?)
+        }
+    };
     Ok(match format.as_str() {
-        "md" => file(&story.run, kind, "md", "text/markdown; charset=utf-8", rendered.markdown()),
-        "html" => page(&story.run, kind, &rendered),
+        "md" => file(&run, kind, "md", "text/markdown; charset=utf-8", rendered.markdown()),
+        "html" => page(&run, kind, &rendered),
         _ => answer::json(200, rendered.json()),
     })
 }

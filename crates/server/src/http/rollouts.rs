@@ -9,8 +9,9 @@ use axum::http::{HeaderMap, HeaderValue, Method, Uri, header};
 use axum::response::Response;
 use fw_api::{Code, Problem};
 use fw_engine::Target;
+use fw_engine::rollout::Requested;
 use fw_model::release::Answer;
-use fw_runtime::{Command, Idempotency, PAGE_MAX, StartRequest, config};
+use fw_runtime::{Command, Idempotency, PAGE_MAX, Refusal, StartRequest, config};
 use fw_store::RolloutFilter;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -20,6 +21,7 @@ use super::answer::{self, Refused};
 use super::body::{At, Bounds};
 use super::gate::Actor;
 use super::{App, CONTROL_BODY_BYTES_MAX, body};
+use crate::waves::StartAll;
 
 /// Rollouts in a list where nothing else is asked.
 const LIST_DEFAULT: usize = 100;
@@ -61,10 +63,17 @@ pub(super) async fn list(State(app): State<App>, RawQuery(query): RawQuery) -> R
     let query: ListQuery = body::query(query.as_deref())?;
     let filter = RolloutFilter { unended: query.unended.unwrap_or(false), ..RolloutFilter::default() };
     let rollouts = app.handle.list(filter, limit(query.limit, LIST_DEFAULT)?).await?;
-    Ok(answer::json(200, &json!({ "rollouts": rollouts })))
+    let regional = match &app.waves {
+        Some(waves) => waves.list().await,
+        None => vec![],
+    };
+    Ok(answer::json(200, &json!({ "rollouts": rollouts, "regional": regional })))
 }
 
 pub(super) async fn detail(State(app): State<App>, At(name): At<String>) -> Result<Response, Refused> {
+    if let Some(waves) = app.regional(&name) {
+        return Ok(answer::json(200, &waves.detail(&name).await?));
+    }
     Ok(answer::json(200, &app.handle.detail(&name, None).await?))
 }
 
@@ -75,6 +84,13 @@ pub(super) async fn history(
 ) -> Result<Response, Refused> {
     let query: HistoryQuery = body::query(query.as_deref())?;
     let limit = limit(query.limit, PAGE_MAX)?;
+    if let Some(waves) = app.regional(&name) {
+        let after = query.after.unwrap_or(0);
+        let events = waves.history(&name).await?.into_iter();
+        let page: Vec<Value> =
+            events.filter(|event| event["id"].as_u64() > Some(after)).take(limit).collect();
+        return Ok(answer::json(200, &json!({ "events": page })));
+    }
     let rows = app.handle.history(&name, query.after.unwrap_or(0), limit).await?;
     let event = |row: fw_store::Published| {
         let mut value: Value =
@@ -111,14 +127,16 @@ pub(super) async fn start(
     let bytes = body::bytes(&headers, body, bounds(&app)).await?;
     let value: serde_json::Map<String, Value> = body::object(&bytes, "a config")?;
     let config = config::load_json(&Value::Object(value), query.env.as_deref()).map_err(faults)?;
-    let request = StartRequest {
-        plan: config.plan,
-        plan_hash: config.plan_hash,
-        actor,
-        reason: checked_reason(query.reason)?,
-        idempotency: idempotency(&Method::POST, &uri, &headers, &bytes)?,
+    let reason = checked_reason(query.reason)?;
+    let idempotency = idempotency(&Method::POST, &uri, &headers, &bytes)?;
+    let detail = match (&app.waves, config.waves.is_some()) {
+        (Some(waves), true) => waves.start(StartAll { config, actor, reason, idempotency }).await?,
+        (None, true) => return Err(Refusal::UnknownService(config.plan.key.to_string()).into()),
+        (_, false) => {
+            let (plan, plan_hash) = (config.plan, config.plan_hash);
+            app.handle.start(StartRequest { plan, plan_hash, actor, reason, idempotency }).await?
+        }
     };
-    let detail = app.handle.start(request).await?;
     let mut response = answer::json(201, &detail);
     let place = format!("/api/v1/rollouts/{}", detail["run"].as_str().unwrap_or_default());
     if let Ok(place) = HeaderValue::from_str(&place) {
@@ -153,6 +171,10 @@ pub(super) async fn act(
     let command = command_of(&action, asked.to.as_ref())?;
     let reason = checked_reason(asked.reason)?;
     let idempotency = idempotency(&Method::POST, &uri, &headers, &bytes)?;
+    if let Some(waves) = app.regional(&name) {
+        let by = Requested { actor, reason };
+        return Ok(answer::json(200, &waves.command(&name, command, by, idempotency).await?));
+    }
     let detail = app.handle.command(&name, command, actor, reason, idempotency).await?;
     Ok(answer::json(200, &detail))
 }
