@@ -138,7 +138,27 @@ pub(crate) fn read(rules: &mut Rules<'_>, bare: bool) -> ServiceConfig {
     if let Some(plan) = &config.waves {
         config.regions = regions::read(rules, plan.region_weight());
     }
+    name_versions(rules, &mut config);
     config
+}
+
+/// One canary goes over all regions, whether its name stands in the config or in each region.
+fn name_versions(rules: &mut Rules<'_>, config: &mut ServiceConfig) {
+    let Some(first) = config.regions.first() else { return };
+    let (name, plan) = (first.name.clone(), &first.config.plan);
+    let (stable, canary) = (plan.stable.version.clone(), plan.canary.version.clone());
+    for (i, region) in config.regions.iter().enumerate() {
+        let own = &region.config.plan.canary.version;
+        if *own != canary {
+            let text = format!("would roll out {own}, and {name} {canary}: one canary goes over all regions");
+            rules.fault(&format!("{}[{i}].versions.canary", regions::REGIONS_KEY), text);
+        }
+    }
+    if let Some(waves) = &mut config.waves {
+        (waves.stable, waves.canary) = (stable.clone(), canary.clone());
+    }
+    (config.plan.stable.version, config.plan.canary.version) = (stable, canary);
+    config.plan_hash = plan_hash(&config.plan);
 }
 
 /// Reads a tree without its regions: a config that has none, or that of one region.

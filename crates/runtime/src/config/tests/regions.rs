@@ -89,6 +89,33 @@ fn what_is_shown_reads_back() {
 }
 
 #[test]
+fn one_canary_goes_over_all_regions() {
+    let version = |canary: &str| {
+        format!(
+            "{{ stable: {{ version: 1, url: http://a }}, canary: {{ version: {canary}, url: http://b }} }}"
+        )
+    };
+    let text = |second: &str| {
+        format!(
+            "service: a\nregions:\n  - {{ name: x, versions: {} }}\n  - {{ name: y, proxy: false, versions: {} }}\n",
+            version("2"),
+            version(second)
+        )
+    };
+    let config = load(&text("2"));
+    let waves = config.waves.as_ref().unwrap();
+    assert_eq!((waves.stable.as_str(), waves.canary.as_str()), ("1", "2"), "named by the regions alone");
+    assert_eq!(load(&effective_yaml(&config)), config);
+    check(
+        &text("3"),
+        expect![[r#"
+        fw.yaml:4:89: regions[1].versions.canary: would roll out 3, and x 2: one canary goes over all regions
+            4 | … false, versions: { stable: { version: 1, url: http://a }, canary: { version: 3, url: http://b } } }
+              |                                                                     ^"#]],
+    );
+}
+
+#[test]
 fn without_waves_one_region_follows_the_other() {
     let (before, _) = THREE.split_once("waves:").unwrap();
     let waves = load(before).waves.unwrap();
