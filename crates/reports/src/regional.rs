@@ -173,10 +173,12 @@ fn facts(told: &Regional) -> Vec<Fact> {
     let (requests, errors) = (sum(|r| r.requests), sum(|r| r.errors));
     let rate = (requests > 0).then(|| 100.0 * errors as f64 / requests as f64);
     let (value, limit) = told.evidence;
+    let completed = told.regions.iter().filter(|r| r.state == "completed").count();
     let waves = told.regions.iter().map(|r| r.wave).max().unwrap_or(0);
     vec![
         Fact::new("Duration", span(span_of(lasted(told))), format!("attempt {}", told.attempt)),
         Fact::new("Regions", told.regions.len().to_string(), format!("in {waves} waves")),
+        Fact::new("Complete", completed.to_string(), "have the canary for good"),
         Fact::new("Canary requests", thousands(requests), "all regions"),
         Fact::new("Failed", thousands(errors), or_dash(rate, |rate| format!("{} of them", percent(rate)))),
         Fact::new("Evidence of all", odds(value), format!("stops at {}", odds(limit))),
@@ -212,7 +214,7 @@ fn regions(told: &Regional) -> Section {
         "#Health",
         "#Evidence",
     ];
-    let caption = "Figures are the canary's; evidence against it is an e-value.";
+    let caption = "Figures are the canary's. Evidence against it is an e-value; of a region that went back, that of the last look that was kept before.";
     Section::new(
         "Regions",
         vec![Block::Table(Table::new(caption, &head, told.regions.iter().map(row).collect()))],

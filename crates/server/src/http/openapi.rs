@@ -119,12 +119,16 @@ const OPERATIONS: &[Operation] = &[
         status: "201",
         ..post(
             "/api/v1/rollouts",
-            "Start a rollout; the body is the config as JSON",
+            "Start a rollout; the body is the config as JSON, and with `regions` begins one over all of them",
             Content::AnyJson,
             Content::Json("Status"),
         )
     },
-    get("/api/v1/rollouts/{name}", "The status with verdicts and evidence", Content::Json("Detail")),
+    get(
+        "/api/v1/rollouts/{name}",
+        "The status with verdicts and evidence; for a service with regions all of them (RegionalRollout)",
+        Content::Json("Detail"),
+    ),
     Operation {
         query: &[
             ("after", "integer", "Only events after this id"),

@@ -69,7 +69,9 @@ fn flat(status: &Status) -> Map<String, Value> {
 }
 
 fn versions(plan: &WavesPlan) -> Value {
-    json!({ "stable": { "version": plan.stable }, "canary": { "version": plan.canary } })
+    // Where they answer is each region's own.
+    let version = |name: &str| json!({ "version": name, "urls": [] });
+    json!({ "stable": version(&plan.stable), "canary": version(&plan.canary) })
 }
 
 /// Everything that is known.
@@ -290,7 +292,8 @@ fn figures(state: &RegionState, word: &str, evidence: f64) -> RegionFigures {
         response_ms: seen.and_then(|s| s.response_ms),
         health: seen.and_then(|s| s.health),
         evidence,
-        why: seen.map(|s| s.why.clone()).unwrap_or_default(),
+        // That the whole holds it speaks against nobody.
+        why: seen.filter(|_| !state.held).map(|s| s.why.clone()).unwrap_or_default(),
     }
 }
 

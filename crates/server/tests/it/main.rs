@@ -22,3 +22,4 @@ mod status;
 mod stories;
 mod support;
 mod values;
+mod waves;

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::support::{DEADLINE, Setup, World, config};
 
 /// What is wrong with a value under a schema, with its place; none if nothing is.
-fn fault(document: &Value, schema: &Value, value: &Value, place: &str) -> Option<String> {
+pub(crate) fn fault(document: &Value, schema: &Value, value: &Value, place: &str) -> Option<String> {
     let schema = match schema["$ref"].as_str() {
         Some(reference) => document.pointer(&reference[1..]).unwrap_or_else(|| panic!("{reference}")),
         None => schema,

@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 /// Every schema of this file, by name.
 pub(super) fn all() -> Vec<(&'static str, Value)> {
     let mut all = of_rollouts();
+    all.extend(of_regions());
     all.extend(of_findings());
     all.extend(of_live());
     all.extend(of_kpis());
@@ -107,11 +108,62 @@ fn of_rollouts() -> Vec<(&'static str, Value)> {
         ("Phase", phase),
         ("Moving", moving),
         ("Run", run),
-        ("RunList", object(&[("rollouts", list(to("Run")))])),
+        ("RunList", object(&[("rollouts", list(to("Run"))), ("regional", list(to("Run")))])),
         ("HistoryEvent", event),
         ("History", object(&[("events", list(to("HistoryEvent")))])),
         ("Detail", detail()),
     ]
+}
+
+/// A rollout over several regions: what `GET /api/v1/rollouts/{name}` has for a service with regions.
+fn of_regions() -> Vec<(&'static str, Value)> {
+    let region = object(&[
+        ("region", text()),
+        ("wave", count()),
+        ("state", text()),
+        ("run", maybe(text())),
+        ("beganAt", maybe(time())),
+        ("phase", maybe(count())),
+        ("canary", maybe(number())),
+        ("progress", maybe(number())),
+        ("requests", maybe(count())),
+        ("errors", maybe(count())),
+        ("errorRate", maybe(number())),
+        ("responseTime", maybe(number())),
+        ("health", maybe(number())),
+        ("standing", maybe(text())),
+        ("why", maybe(text())),
+        ("held", truth()),
+        ("fallen", truth()),
+        ("healthyForSeconds", number()),
+        ("waitingOn", list(to("WaitingOn"))),
+    ]);
+    let halt = object(&[
+        ("region", maybe(text())),
+        ("cause", one_of(&["rolled_back", "aborted", "degraded", "pooled", "refused"])),
+        ("why", text()),
+        ("others", one_of(&["none begins", "hold", "rollback"])),
+        ("since", time()),
+    ]);
+    let part = object(&[("region", text()), ("weight", number()), ("evidence", number())]);
+    let pooled = object(&[
+        ("evidence", number()),
+        ("limit", number()),
+        ("lead", maybe(text())),
+        ("shown", truth()),
+        ("overridden", truth()),
+        ("test", object(&[("weight", number()), ("evidence", number())])),
+        ("regions", list(part)),
+    ]);
+    let wave = object(&[("wave", count()), ("regions", list(text())), ("beganAt", maybe(time()))]);
+    let members = [
+        ("attempt", count()),
+        ("regions", list(to("RegionOfRollout"))),
+        ("waves", list(wave)),
+        ("halt", maybe(halt)),
+        ("pooled", pooled),
+    ];
+    vec![("RegionOfRollout", region), ("RegionalRollout", also("Run", &members))]
 }
 
 fn detail() -> Value {
