@@ -57,7 +57,11 @@ pub(crate) fn card(status: &Status, detail: &Detail, moment: &Moment, paint: Pai
     let mut lines = vec![head(status, detail, paint)];
     let done = status.status == "completed";
     lines.extend(detail.track(status.state.current_phase, done, paint));
-    lines.extend([phase(status), progress(status, paint), scores(status, detail, paint)]);
+    // A rollout over several regions has no phase and no split of its own.
+    if status.split.is_some() {
+        lines.push(phase(status));
+    }
+    lines.extend([progress(status, paint), scores(status, detail, paint)]);
     let waiting = waiting_words(status, moment).into_iter().map(|text| paint.yellow(&text)).collect();
     paragraph(&mut lines, waiting);
     paragraph(&mut lines, detail.lines(paint));
@@ -95,7 +99,7 @@ pub(crate) fn state_words(status: &Status) -> String {
             let position = status.state.current_phase.unwrap_or_default();
             text.push_str(&format!(", phase {position} ({})", percent(Some(phase.percentage))));
         }
-        None if status.status != "none" => text.push_str(", at stable"),
+        None if status.split.is_some() => text.push_str(", at stable"),
         None => {}
     }
     if status.health.is_some() {

@@ -59,7 +59,9 @@ pub(crate) fn event_line(event: &StreamedEvent, moment: &Moment, paint: Paint) -
 fn words(event: &StreamedEvent, moment: &Moment) -> String {
     let status = &event.status;
     let Some(body) = &event.body else {
-        return state_words(status);
+        // Of a type that is not known here: its own words, else the state.
+        let text = event.json.get("text").and_then(Value::as_str);
+        return text.map_or_else(|| state_words(status), clean);
     };
     match body {
         EventBody::InitialState { gap } => {

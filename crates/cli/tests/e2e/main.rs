@@ -20,6 +20,7 @@ mod heavy_reports;
 mod heavy_rollback;
 mod heavy_shares;
 mod heavy_steer;
+mod heavy_waves;
 mod packages;
 mod shop;
 mod upstream;

@@ -34,12 +34,13 @@ pub(super) fn run(files: Vec<PathBuf>, env: Option<&str>, out: &mut Out) -> Resu
 fn summary(file: &Path, service: &ServiceConfig) -> String {
     let plan = &service.plan;
     let shares: Vec<String> = plan.phases.iter().map(|p| plain_number(p.percentage.value())).collect();
-    let router = match plan.router {
-        RouterKind::Proxy => "proxy",
-        RouterKind::Sdk => "sdk",
+    let what = match (&service.waves, plan.router) {
+        (Some(waves), _) => format!("{} regions in {} waves", service.regions.len(), waves.waves.len()),
+        (None, RouterKind::Proxy) => "router proxy".to_owned(),
+        (None, RouterKind::Sdk) => "router sdk".to_owned(),
     };
     format!(
-        "{}: sound. {} {} → {}, phases {} %, router {router}, plan {}",
+        "{}: sound. {} {} → {}, phases {} %, {what}, plan {}",
         file.display(),
         plan.key,
         plan.stable.version,

@@ -58,7 +58,8 @@ fn status_of(answer: &Value) -> Result<Status, ClientError> {
 fn outcome(status: &str) -> Option<Result<(), ()>> {
     match status {
         "completed" => Some(Ok(())),
-        "rolled_back" | "aborted" => Some(Err(())),
+        // Of a rollout over several regions: some have it and others not; or a person must look.
+        "rolled_back" | "aborted" | "partial" | "halted" => Some(Err(())),
         _ => None,
     }
 }

@@ -15,7 +15,9 @@ pub(super) async fn list(client: &Client) -> Result<(Value, Vec<Status>), Client
     let answer = client.get("/api/v1/rollouts").await?;
     let entries = answer.get("rollouts").and_then(Value::as_array);
     let entries = entries.ok_or_else(|| ClientError::Protocol("the answer lists no rollouts".into()))?;
-    let statuses = entries.iter().map(status_of).collect::<Result<Vec<_>, _>>()?;
+    // Rollouts over several regions come before those of the regions.
+    let regional = answer.get("regional").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    let statuses = regional.iter().chain(entries).map(status_of).collect::<Result<Vec<_>, _>>()?;
     Ok((answer, statuses))
 }
 
@@ -30,10 +32,15 @@ pub(super) async fn name(client: &Client, given: Option<String>) -> Result<Strin
 fn only(statuses: &[Status]) -> Result<String, Failure> {
     // A service may be listed with several runs; the last one listed under way is the one people mean.
     let mut services: BTreeMap<&str, &Status> = BTreeMap::new();
+    let names = || statuses.iter().filter_map(|status| status.rollout.as_deref());
     for status in statuses {
         let Some(name) = status.rollout.as_deref() else {
             continue;
         };
+        // A region of a service that is rolled out over all of them is meant only by its name.
+        if name.split_once('@').is_some_and(|(service, _)| names().any(|other| other == service)) {
+            continue;
+        }
         let known = services.entry(name).or_insert(status);
         if !known.state.is_running && status.state.is_running {
             *known = status;
@@ -71,12 +78,14 @@ mod tests {
 
     #[test]
     fn a_name_may_be_left_out_when_only_one_can_be_meant() {
+        let region = status("a@eu", true);
         let [a, b, old_a, c] =
             [("a", true), ("b", false), ("a", false), ("c", true)].map(|(n, r)| status(n, r));
         let chosen = |statuses: &[Status]| only(statuses).ok();
         assert_eq!(chosen(std::slice::from_ref(&b)).as_deref(), Some("b"));
         assert_eq!(chosen(&[a.clone(), b.clone()]).as_deref(), Some("a"));
         assert_eq!(chosen(&[old_a.clone(), a.clone()]).as_deref(), Some("a"));
+        assert_eq!(chosen(&[a.clone(), region]).as_deref(), Some("a"));
         assert_eq!(only(&[]).unwrap_err().exit_code(), 1);
         let several = only(&[a, b, old_a, c]).unwrap_err();
         assert_eq!(several.exit_code(), 2);

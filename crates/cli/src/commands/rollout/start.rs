@@ -75,7 +75,8 @@ async fn begin(
     if !out.is_json() {
         print(&confirmed, out)?;
     }
-    Ok(wait(client, &run, out).await?)
+    let regional = service.waves.is_some();
+    Ok(wait(client, &run, regional, out).await?)
 }
 
 /// Nothing listens and no server was named: run one in the foreground first (contract section 2),
@@ -151,18 +152,24 @@ fn print(answer: &Value, out: &mut Out) -> Result<(), Failure> {
 }
 
 /// Follows the rollout to its end; exit 1 when it did not complete.
-async fn wait(client: &Client, run: &str, out: &mut Out) -> Result<(), Failure> {
-    let end = match Follower::open(client, Some(run), From::Now).await {
-        Ok(follower) => follow(follower).await?,
-        // `sseEnabled: false`: no events to follow, so the state is asked for instead.
-        Err(error) if error.is_not_found() => poll(client, run).await?,
-        Err(error) => return Err(error.into()),
-    };
+///
+/// Over several regions each has events and an end of its own: the state of the whole is asked for.
+async fn wait(client: &Client, run: &str, regional: bool, out: &mut Out) -> Result<(), Failure> {
+    let end = if regional { poll(client, run).await? } else { followed(client, run).await? };
     let answer = client.get(&format!("/api/v1/rollouts/{}", escape(run))).await?;
     print(&answer, out)?;
     match outcome(&end) {
         Some(Err(())) => Err(Failure::Failed(format!("{run} was {}", status_word(&end)))),
         _ => Ok(()),
+    }
+}
+
+async fn followed(client: &Client, run: &str) -> Result<String, Failure> {
+    match Follower::open(client, Some(run), From::Now).await {
+        Ok(follower) => follow(follower).await,
+        // `sseEnabled: false`: no events to follow, so the state is asked for instead.
+        Err(error) if error.is_not_found() => poll(client, run).await,
+        Err(error) => Err(error.into()),
     }
 }
 
