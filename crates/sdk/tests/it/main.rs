@@ -5,5 +5,6 @@
 mod e2e;
 mod embedded;
 mod keys;
+mod regions;
 mod stress;
 mod support;
