@@ -85,9 +85,8 @@ fn saw(state: &mut RegionState, seen: &Seen, watched: Duration, now: Timestamp) 
     if state.held && seen.status == rollout::Status::Running && state.ask.is_none() {
         (state.held, state.freed) = (false, true);
     }
-    if state.again && seen.status.is_under_way() && seen.status != rollout::Status::RollingBack {
-        state.again = false;
-    }
+    // It goes on again, or was ended meanwhile.
+    state.again &= matches!(seen.status, rollout::Status::RollingBack | rollout::Status::RolledBack);
     match (was_good, state.is_good()) {
         (true, true) => state.good_for = state.good_for.saturating_add(watched),
         (false, true) => {}

@@ -88,6 +88,16 @@ fn command(rng: &mut Rng) -> Event {
     }
 }
 
+/// An answer that was lost and is given again, as after a crash between the answer and its commit, changes nothing.
+fn answered_again(world: &mut World, rng: &mut Rng) {
+    let answers = world.journal.iter().filter(|(event, _)| matches!(event, Event::Answered { .. }));
+    let answers: Vec<Event> = answers.map(|(event, _)| event.clone()).collect();
+    let Some(again) = answers.get(rng.below(answers.len() as u64) as usize) else { return };
+    let (whole, kept) = (world.whole.clone(), world.journal.len());
+    world.event(again.clone()).unwrap();
+    assert_eq!((&world.whole, world.journal.len()), (&whole, kept), "{again:?}");
+}
+
 #[test]
 fn random_lives_keep_every_invariant_and_are_given_by_their_journals() {
     let mut ends = std::collections::BTreeMap::<&str, u32>::new();
@@ -103,6 +113,9 @@ fn random_lives_keep_every_invariant_and_are_given_by_their_journals() {
                 let _ = world.event(command(&mut rng));
             }
             world.look(Duration::from_secs(1 + rng.below(3)));
+            if rng.chance(20.0) {
+                answered_again(&mut world, &mut rng);
+            }
         }
         assert_eq!(world.replayed(), world.whole, "life {life}");
         let whole = world.whole.unwrap();

@@ -274,6 +274,10 @@ fn of_region(whole: &RegionalRollout, region: &RegionState, now: Timestamp) -> V
             let text = "it went back: resume begins it anew, abort ends it";
             vec![Reason::new(WaitingKind::Person, text)]
         }
+        Some(Life::RolledBack) if region.again => {
+            let text = "it went back, and begins anew when all go on";
+            vec![Reason::new(WaitingKind::Person, text)]
+        }
         Some(Life::RolledBack | Life::Completed | Life::Aborted) => vec![],
     }
 }

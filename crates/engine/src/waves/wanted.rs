@@ -31,7 +31,9 @@ pub(super) fn shall(whole: &RegionalRollout, region: &RegionState) -> Shall {
         (Wanted::Run | Wanted::Hold, Some(halt)) if halt.brake == Brake::Back => Shall::Back,
         (Wanted::Hold, _) => Shall::Hold,
         (Wanted::Run, Some(halt)) if halt.brake == Brake::Hold => Shall::Hold,
-        (Wanted::Run, _) => Shall::Run,
+        // Those that run go on by themselves; those that are held or went back wait for a person.
+        (Wanted::Run, Some(_)) => Shall::AsItDoes,
+        (Wanted::Run, None) => Shall::Run,
     }
 }
 
