@@ -199,7 +199,7 @@ impl Server {
         let waves = Waves::open(handle.clone(), journal.clone(), (*asker).clone(), &options.configs)?;
         let waves = Arc::new(waves);
         loops.extend(waves.run(&stopping));
-        let releases = open_releases(&options, journal, &handle, asker)?;
+        let releases = open_releases(&options, journal, &handle, (asker, waves.clone()))?;
         loops.push(releases.run(stopping.clone()));
         loops.push(tokio::spawn(stories.clone().shelve(stopping.clone())));
         let ready = Arc::new(AtomicBool::new(true));
@@ -301,7 +301,7 @@ fn open_releases(
     options: &ServeOptions,
     journal: Arc<dyn Journal>,
     handle: &Handle,
-    asker: Arc<Asker>,
+    (asker, waves): (Arc<Asker>, Arc<Waves>),
 ) -> Result<Releases, ReleaseError> {
     let root = match &options.store {
         StoreChoice::Memory => std::env::temp_dir().join(format!("fw-{}", std::process::id())),
@@ -310,7 +310,7 @@ fn open_releases(
             root.unwrap_or_else(|_| path.with_extension("deploy"))
         }
     };
-    let settings = ReleaseSettings { configs: options.configs.clone(), root, asker };
+    let settings = ReleaseSettings { configs: options.configs.clone(), root, asker, waves: Some(waves) };
     Releases::open(journal, handle.clone(), settings)
 }
 

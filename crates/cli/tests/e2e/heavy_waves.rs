@@ -72,7 +72,10 @@ impl Regions {
             regions.push(Region::start(name, port).await);
         }
         let configs: Vec<Value> = regions.iter().map(Region::config).collect();
-        let config = json!({ "service": "checkout", "rollout": rollout, "regions": configs, "waves": waves });
+        let config = json!({
+            "service": "checkout", "rollout": rollout, "regions": configs, "waves": waves,
+            "release": { "approval": { "limit": 100 } },
+        });
         let (spec, api, server) = server_on(&config, api);
         regions.iter_mut().for_each(Region::load);
         Regions { regions, api, spec, server }
@@ -108,6 +111,19 @@ impl Regions {
                 return now;
             }
             assert!(began.elapsed() < LONG, "not {what}: {now:#}\n{}", self.server.last_lines());
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Waits until the release has ended like this.
+    async fn over(&self, how: &str) -> Value {
+        let began = Instant::now();
+        loop {
+            let now = self.get("/api/v1/releases/checkout").await;
+            if now["overallStatus"] == how {
+                return now;
+            }
+            assert!(began.elapsed() < LONG, "not {how}: {now:#}\n{}", self.server.last_lines());
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
@@ -281,4 +297,34 @@ async fn one_region_on_another_server_that_goes_away_and_comes_back() {
     let own = Client::new(other).get("/status").await.unwrap();
     let own: Value = serde_json::from_slice(&own.body).unwrap();
     assert_eq!((own["status"].as_str(), own["region"].as_str()), (Some("completed"), Some("eu-west-1")));
+}
+
+/// The release pipeline around a rollout over regions: to the end, and back again at once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_release_goes_over_all_regions_and_comes_back_from_all() {
+    let world = Regions::start(quick(), json!({})).await;
+    let mut world = world;
+    let (code, said) = world.fw(&["release", "--strategy=rolling", "--auto-approve"]);
+    assert!(code == 2 && said.contains("over several regions the strategy is canary"), "{code} {said}");
+    let out = world.fw_ok(&["release", "--auto-approve", "--output", "json"]);
+    assert!(out.contains("checkout.r1"), "{out}");
+    world.until("wave 2 under way", |w| !w["waves"][1]["beganAt"].is_null()).await;
+    world.kill_and_restart();
+    world.until("completed", |w| w["status"] == "completed").await;
+    let release = world.over("success").await;
+    assert_eq!(release["rolloutDetail"]["run"], "checkout.1", "{release:#}");
+    assert_eq!(world.types().await.iter().filter(|t| *t == "wave_started").count(), 3);
+    let out = world.fw_ok(&["release", "undo", "checkout", "--reason", "customers complain", "--wait"]);
+    assert!(out.contains("rolled-back"), "{out}");
+    world.over("rolled-back").await;
+    for region in &world.regions {
+        let served = region.canary.served();
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert_eq!(
+            region.canary.served(),
+            served,
+            "{}: nothing goes to the new version any more",
+            region.name
+        );
+    }
 }

@@ -21,6 +21,8 @@ pub struct ReleasePlan {
     pub rollout: Plan,
     /// First 16 hex digits of the SHA-256 of that plan.
     pub plan_hash: String,
+    /// The config as JSON text, where it goes over several regions; opaque here. The plan has the URLs of all regions then.
+    pub regions: Option<String>,
 }
 
 /// What whoever asked for the release found in their own place: config and working tree.
@@ -116,7 +118,7 @@ pub struct Seen {
     pub position: Option<usize>,
     /// Whether a later rollout took its place.
     pub superseded: bool,
-    /// Of several regions, some completed and some went back.
+    /// Of several regions, some completed and some went back; comes with [`Status::Completed`].
     pub partial: bool,
     /// Why it went back, or what it waits for, in words.
     pub why: Vec<String>,
@@ -192,7 +194,6 @@ impl Seen {
     pub fn overall(&self) -> Overall {
         match self.status {
             Status::Aborted => Overall::Cancelled,
-            _ if self.partial => Overall::Partial,
             _ => Overall::RolledBack,
         }
     }

@@ -255,6 +255,10 @@ fn watched(release: &Release) -> Option<Next> {
         return Some(Next::Undo(Overall::Cancelled, "another rollout took its place".into()));
     }
     match seen.status {
+        Status::Completed if seen.partial => {
+            let why = if seen.why.is_empty() { "some regions went back".into() } else { seen.why.join("; ") };
+            Some(Next::End(Overall::Partial, why))
+        }
         Status::Completed => Some(Next::Enter(Step::Finish)),
         Status::RolledBack | Status::Aborted if seen.is_back() => {
             let why = if seen.why.is_empty() { "the rollout went back".into() } else { seen.why.join("; ") };

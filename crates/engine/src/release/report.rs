@@ -123,7 +123,9 @@ fn of_rollout(release: &Release) -> Waits {
                 seen.position.unwrap_or(0)
             ),
         ),
-        (_, Status::Paused) => waits(WaitsFor::Person, format!("{run} is paused: `fw rollout resume {run}`")),
+        (_, Status::Paused) => {
+            waits(WaitsFor::Person, format!("{run} is paused{why}: `fw rollout resume {run}`"))
+        }
         (Step::Verify, _) => waits(WaitsFor::Rollout, format!("{run} is watched at 100 %{why}")),
         _ => waits(WaitsFor::Rollout, format!("{run} is {}{why}", seen.status.as_str())),
     }

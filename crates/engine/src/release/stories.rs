@@ -253,7 +253,10 @@ fn plan(words: &[&str]) -> (ReleasePlan, bool) {
     let rollout = shape(&rollout, strategy, &policy);
     let environment = value("env=").map(str::to_owned);
     let plan_hash = "0123456789abcdef".to_owned();
-    (ReleasePlan { environment, strategy, policy, rollout, plan_hash }, words.contains(&"auto"))
+    (
+        ReleasePlan { environment, strategy, policy, rollout, plan_hash, regions: None },
+        words.contains(&"auto"),
+    )
 }
 
 /// A story with what the engine says to it now.

@@ -4,6 +4,7 @@
 //! `works` does what a release has done, a file each; `view` and `report` show it. Nothing here decides anything.
 
 mod book;
+mod regions;
 mod report;
 mod view;
 mod watch;
@@ -26,6 +27,8 @@ use fw_store::Journal;
 use serde_json::{Value, json};
 use tokio::sync::watch as channel;
 use tokio::task::JoinHandle;
+
+use crate::waves::Waves;
 
 pub use book::ReleaseError;
 use book::{Applied, Book};
@@ -66,6 +69,8 @@ pub struct ReleaseSettings {
     pub root: PathBuf,
     /// Asks URLs.
     pub asker: Arc<Asker>,
+    /// Rollouts over several regions.
+    pub waves: Option<Arc<Waves>>,
 }
 
 /// All releases of a server. Cheap to clone.
@@ -173,13 +178,18 @@ impl Releases {
         }
         let policy = own.release.clone();
         let strategy = request.strategy.unwrap_or(policy.strategy);
-        let rollout = shape(&request.config.plan, strategy, &policy);
+        let regions = regions::text_of(&request.config, strategy)?;
+        let rollout = match regions {
+            // Each region keeps its own phases; the URLs of all are deployed, asked and retired together.
+            Some(_) => regions::together(&request.config),
+            None => shape(&request.config.plan, strategy, &policy),
+        };
         rollout.check().map_err(|faults| {
             ReleaseError::Unsound(faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
         })?;
         let plan_hash = plan_hash(&rollout);
         let ReleaseRequest { environment, local, auto_approve, without_rollout, by, .. } = request;
-        let plan = Arc::new(ReleasePlan { environment, strategy, policy, rollout, plan_hash });
+        let plan = Arc::new(ReleasePlan { environment, strategy, policy, rollout, plan_hash, regions });
         Ok(Started { id: ReleaseId { key, number: 1 }, plan, local, auto_approve, without_rollout, by })
     }
 

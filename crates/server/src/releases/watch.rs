@@ -12,7 +12,7 @@ use serde_json::json;
 use tokio::sync::watch as channel;
 use tokio::time::Instant;
 
-use super::Releases;
+use super::{Releases, regions};
 use crate::gates::answer_of;
 
 /// How often it is looked.
@@ -38,7 +38,7 @@ pub(super) async fn run(releases: Releases, mut stopping: channel::Receiver<bool
 
 async fn look(releases: &Releases, release: &Release, asked: &mut HashMap<(ReleaseId, usize), Instant>) {
     let mut events = vec![];
-    if let Some(seen) = moved(&releases.0.handle, release) {
+    if let Some(seen) = moved(releases, release).await {
         events.push(Event::RolloutSeen(seen));
     }
     let now = releases.0.handle.now();
@@ -71,7 +71,7 @@ async fn look(releases: &Releases, release: &Release, asked: &mut HashMap<(Relea
 }
 
 /// How the rollout of a release stands now, where that is another than was told last.
-fn moved(handle: &Handle, release: &Release) -> Option<Seen> {
+async fn moved(releases: &Releases, release: &Release) -> Option<Seen> {
     let known = release.rollout.as_ref()?;
     let settled = match release.overall {
         None => false,
@@ -82,12 +82,20 @@ fn moved(handle: &Handle, release: &Release) -> Option<Seen> {
     if settled || known.superseded {
         return None;
     }
-    let now = seen_of(handle, known)?;
+    let now = seen_now(releases, release, known).await?;
     (now != *known).then_some(now)
 }
 
+/// The rollout of a release, of one region or of all.
+pub(super) async fn seen_now(releases: &Releases, release: &Release, known: &Seen) -> Option<Seen> {
+    match release.plan.regions {
+        Some(_) => regions::seen_of(releases, &known.run).await,
+        None => seen_of(&releases.0.handle, known),
+    }
+}
+
 /// A rollout as last committed.
-pub(super) fn seen_of(handle: &Handle, known: &Seen) -> Option<Seen> {
+fn seen_of(handle: &Handle, known: &Seen) -> Option<Seen> {
     let views = handle.views();
     let run = views.services.get(&known.run.key)?.run.clone()?;
     if run.run != known.run {

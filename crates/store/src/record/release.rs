@@ -42,6 +42,8 @@ struct StartedRecord {
     policy: ReleasePolicy,
     rollout: Plan,
     plan_hash: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    regions: Option<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     findings: Vec<Finding>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -182,7 +184,8 @@ fn by_of(by: By) -> Requested {
 
 fn started_record(started: Started) -> StartedRecord {
     let Started { id, plan, local: Local { findings, change }, auto_approve, without_rollout, by } = started;
-    let ReleasePlan { environment, strategy, policy, rollout, plan_hash } = ReleasePlan::clone(&plan);
+    let ReleasePlan { environment, strategy, policy, rollout, plan_hash, regions } =
+        ReleasePlan::clone(&plan);
     let by = by_record(by);
     StartedRecord {
         id,
@@ -191,6 +194,7 @@ fn started_record(started: Started) -> StartedRecord {
         policy,
         rollout,
         plan_hash,
+        regions,
         findings,
         change,
         auto_approve,
@@ -207,6 +211,7 @@ fn started_of(record: StartedRecord) -> Started {
         policy,
         rollout,
         plan_hash,
+        regions,
         findings,
         change,
         auto_approve,
@@ -215,7 +220,7 @@ fn started_of(record: StartedRecord) -> Started {
     } = record;
     Started {
         id,
-        plan: Arc::new(ReleasePlan { environment, strategy, policy, rollout, plan_hash }),
+        plan: Arc::new(ReleasePlan { environment, strategy, policy, rollout, plan_hash, regions }),
         local: Local { findings, change },
         auto_approve,
         without_rollout,
@@ -287,6 +292,7 @@ mod tests {
             policy: ReleasePolicy::default(),
             rollout: Plan::seed("shop".parse().unwrap()),
             plan_hash: "0123456789abcdef".into(),
+            regions: Some("{}".into()),
         };
         let change = Some(ChangeSize { commits: 1, files: 2, insertions: 3, deletions: 4 });
         let findings = vec![Finding::new("git", Severity::Warning, "dirty").at("fw.yaml:1:1")];

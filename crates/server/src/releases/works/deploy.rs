@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use super::Place;
 use super::check::{folder, program_of, variables};
 use super::health::count;
-use crate::releases::{Releases, done};
+use crate::releases::{Releases, done, regions};
 
 /// Between the request to end and the end by force, of a command.
 const GRACE: Duration = Duration::from_secs(10);
@@ -127,9 +127,10 @@ async fn make_room(releases: &Releases, release: &Release) -> Result<(), String>
 /// Waits until every data plane routes by the present split, for a while.
 async fn drained(releases: &Releases, release: &Release) {
     let end = Instant::now() + DRAIN_WITHIN;
+    let keys = regions::keys_of(release);
     let lags = || {
         let views = releases.0.handle.views();
-        views.services.get(&release.id.key).is_some_and(|service| service.lagging > 0)
+        keys.iter().any(|key| views.services.get(key).is_some_and(|service| service.lagging > 0))
     };
     while lags() && Instant::now() < end {
         tokio::time::sleep(LOOK_EVERY).await;

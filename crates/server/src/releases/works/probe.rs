@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use super::Place;
 use super::health::{self, Health};
-use crate::releases::Releases;
+use crate::releases::{Releases, regions};
 
 /// How long a data plane may take to be heard of.
 const REPORTS_WITHIN: Duration = Duration::from_secs(5);
@@ -24,8 +24,10 @@ pub(super) async fn probe(releases: &Releases, place: &Place) -> Outcome {
     let mut findings = vec![];
     let plan = &place.release.plan.rollout;
     findings.extend(versions(releases, place));
-    findings.extend(under_way(releases, &plan.key, "rollout"));
-    findings.extend(data_planes(releases, &plan.key).await);
+    for key in regions::keys_of(&place.release) {
+        findings.extend(under_way(releases, &key, "rollout"));
+        findings.extend(data_planes(releases, &key).await);
+    }
     findings.extend(freezes(releases, place));
     findings.extend(dependencies(releases, place));
     findings.extend(stable(releases, place).await);
@@ -50,10 +52,12 @@ fn versions(releases: &Releases, place: &Place) -> Vec<Finding> {
         findings.push(Finding::error("versions", text));
     }
     let views = releases.0.handle.views();
-    let current = views.services.get(&plan.key).and_then(|service| service.current_version.clone());
-    if let Some(current) = current.filter(|current| current != stable) {
-        let text = format!("{current} runs now, not {stable}: write {current} as versions.stable");
-        findings.push(Finding::error("versions", text));
+    for key in regions::keys_of(&place.release) {
+        let current = views.services.get(&key).and_then(|service| service.current_version.clone());
+        if let Some(current) = current.filter(|current| current != stable) {
+            let text = format!("{key}: {current} runs now, not {stable}: write {current} as versions.stable");
+            findings.push(Finding::error("versions", text));
+        }
     }
     findings
 }
@@ -75,7 +79,9 @@ async fn data_planes(releases: &Releases, key: &ServiceKey) -> Option<Finding> {
             return None;
         }
         if Instant::now() >= end {
-            let text = "no data plane reports: start the proxy, or the application with the SDK, first";
+            let text = format!(
+                "no data plane of {key} reports: start the proxy, or the application with the SDK, first"
+            );
             return Some(Finding::error("data-plane", text));
         }
         tokio::time::sleep(LOOK_EVERY).await;

@@ -2,15 +2,20 @@
 
 use fw_engine::Target;
 use fw_engine::release::{Found, Outcome, Seen};
-use fw_engine::rollout::Status;
+use fw_engine::rollout::{Requested, Status};
 use fw_model::release::{Answer, GateKind};
+use fw_runtime::config::ServiceConfig;
 use fw_runtime::{Command, Idempotency, Refusal, StartRequest};
 
 use super::Place;
-use crate::releases::{Releases, watch};
+use crate::releases::{Releases, regions, watch};
+use crate::waves::StartAll;
 
 /// Begins it; a second time gives the same one.
 pub(super) async fn start(releases: &Releases, place: &Place) -> Outcome {
+    if let Some(config) = regions::config_of(&place.release) {
+        return start_all(releases, place, config).await;
+    }
     let plan = &place.release.plan;
     let id = place.release.id.to_string();
     let request = StartRequest {
@@ -35,8 +40,35 @@ pub(super) async fn start(releases: &Releases, place: &Place) -> Outcome {
         partial: false,
         why: vec![],
     };
-    let seen = watch::seen_of(&releases.0.handle, &begun).unwrap_or(begun);
+    let seen = watch::seen_now(releases, &place.release, &begun).await.unwrap_or(begun);
     Outcome::Done(Found { seen: Some(seen), ..Found::default() })
+}
+
+/// Begins the regional one; a second time gives the same one.
+async fn start_all(releases: &Releases, place: &Place, config: Result<ServiceConfig, String>) -> Outcome {
+    let unfit = |why: String| Outcome::Failed { why, again: false };
+    let (config, waves) = match (config, &releases.0.settings.waves) {
+        (Ok(config), Some(waves)) => (config, waves),
+        (Err(why), _) => return unfit(format!("the config of its regions can't be read: {why}")),
+        (_, None) => return unfit("this process runs no rollouts over regions".into()),
+    };
+    let id = place.release.id.to_string();
+    let request_hash = place.release.plan.plan_hash.clone();
+    let request = StartAll {
+        config,
+        actor: place.release.by.actor.clone(),
+        reason: Some(format!("release {id}")),
+        idempotency: Some(Idempotency { key: format!("release {id}"), request_hash }),
+    };
+    let answer = match waves.start(request).await {
+        Ok(answer) => answer,
+        Err(problem) => return unfit(problem.detail),
+    };
+    let Some(run) = answer["run"].as_str().and_then(|run| run.parse().ok()) else {
+        return unfit("the rollout has no name".into());
+    };
+    let seen = regions::seen_of(releases, &run).await;
+    Outcome::Done(Found { seen, ..Found::default() })
 }
 
 /// Says yes at the gate that waits for the next instance.
@@ -50,9 +82,8 @@ pub(super) async fn open_gate(releases: &Releases, place: &Place, phase: usize) 
     let command = Command::Answer { gate: Some((phase, gate)), answer: Answer::Approve };
     match steer(releases, place, command, reason).await {
         // Answered before a crash: what was wanted is so.
-        Err(Refusal::Rejected { .. }) => seen(releases, place),
-        Err(refusal) => failed(&refusal),
-        Ok(()) => seen(releases, place),
+        Ok(()) | Err(Denied { again: false, .. }) => seen(releases, place).await,
+        Err(denied) => denied.outcome(),
     }
 }
 
@@ -60,8 +91,8 @@ pub(super) async fn open_gate(releases: &Releases, place: &Place, phase: usize) 
 pub(super) async fn roll_back(releases: &Releases, place: &Place) -> Outcome {
     let why = place.release.undo.as_ref().map(|undo| undo.why.clone());
     match steer(releases, place, Command::Rollback(Target::Stable), why).await {
-        Ok(()) => seen(releases, place),
-        Err(refusal) => moved_already(releases, place, &refusal),
+        Ok(()) => seen(releases, place).await,
+        Err(denied) => moved_already(releases, place, denied).await,
     }
 }
 
@@ -69,8 +100,20 @@ pub(super) async fn roll_back(releases: &Releases, place: &Place) -> Outcome {
 pub(super) async fn abort(releases: &Releases, place: &Place) -> Outcome {
     let why = Some("the release takes the new version away".to_owned());
     match steer(releases, place, Command::Abort, why).await {
-        Ok(()) => seen(releases, place),
-        Err(refusal) => moved_already(releases, place, &refusal),
+        Ok(()) => seen(releases, place).await,
+        Err(denied) => moved_already(releases, place, denied).await,
+    }
+}
+
+/// A command that was refused.
+struct Denied {
+    why: String,
+    again: bool,
+}
+
+impl Denied {
+    fn outcome(self) -> Outcome {
+        Outcome::Failed { why: self.why, again: self.again }
     }
 }
 
@@ -79,29 +122,41 @@ async fn steer(
     place: &Place,
     command: Command,
     reason: Option<String>,
-) -> Result<(), Refusal> {
+) -> Result<(), Denied> {
     let Some(known) = &place.release.rollout else { return Ok(()) };
-    let actor = place.release.id.to_string();
-    releases.0.handle.command(&known.run.to_string(), command, actor, reason, None).await.map(drop)
+    let (run, actor) = (known.run.to_string(), place.release.id.to_string());
+    if let (Some(_), Some(waves)) = (&place.release.plan.regions, &releases.0.settings.waves) {
+        let by = Requested { actor, reason };
+        let done = waves.command(&run, command, by, None).await;
+        return done
+            .map(drop)
+            .map_err(|problem| Denied { again: problem.status == 503, why: problem.detail });
+    }
+    let done = releases.0.handle.command(&run, command, actor, reason, None).await;
+    done.map(drop).map_err(|refusal| Denied { why: refusal.to_string(), again: may_pass(&refusal) })
 }
 
 /// A refusal because it is where it should be, or somewhere else by now, is no failure: the engine looks again.
-fn moved_already(releases: &Releases, place: &Place, refusal: &Refusal) -> Outcome {
-    let known = place.release.rollout.as_ref();
-    let now = known.and_then(|known| watch::seen_of(&releases.0.handle, known));
-    match now {
-        Some(now) if Some(&now) != known => Outcome::Done(Found { seen: Some(now), ..Found::default() }),
-        _ => failed(refusal),
+async fn moved_already(releases: &Releases, place: &Place, denied: Denied) -> Outcome {
+    let Some(known) = place.release.rollout.as_ref() else { return denied.outcome() };
+    match watch::seen_now(releases, &place.release, known).await {
+        Some(now) if now != *known => Outcome::Done(Found { seen: Some(now), ..Found::default() }),
+        _ => denied.outcome(),
     }
 }
 
-fn seen(releases: &Releases, place: &Place) -> Outcome {
-    let known = place.release.rollout.as_ref();
-    let seen = known.and_then(|known| watch::seen_of(&releases.0.handle, known));
+async fn seen(releases: &Releases, place: &Place) -> Outcome {
+    let seen = match place.release.rollout.as_ref() {
+        Some(known) => watch::seen_now(releases, &place.release, known).await,
+        None => None,
+    };
     Outcome::Done(Found { seen, ..Found::default() })
 }
 
 fn failed(refusal: &Refusal) -> Outcome {
-    let again = matches!(refusal, Refusal::Store(_) | Refusal::Busy | Refusal::Closed);
-    Outcome::Failed { why: refusal.to_string(), again }
+    Outcome::Failed { why: refusal.to_string(), again: may_pass(refusal) }
+}
+
+fn may_pass(refusal: &Refusal) -> bool {
+    matches!(refusal, Refusal::Store(_) | Refusal::Busy | Refusal::Closed)
 }
