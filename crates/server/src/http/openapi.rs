@@ -70,6 +70,7 @@ const fn post(path: &'static str, summary: &'static str, body: Content, answer: 
 const ROLLOUT: (&str, &str, &str) = ("rollout", "string", "A service, service@region, or a run");
 const REGION: (&str, &str, &str) = ("region", "string", "A region");
 
+const RELEASE_ACTION: &str = "/api/v1/releases/{name}/{action}";
 const METRICS: &str = "/api/v1/services/{service}/metrics";
 
 const OPERATIONS: &[Operation] = &[
@@ -198,6 +199,38 @@ const OPERATIONS: &[Operation] = &[
             Content::Json("MetricAnswer"),
         )
     },
+    Operation {
+        query: &[
+            ("service", "string", "Only those of this service"),
+            ("limit", "integer", "At most so many, up to 1000; 50 where nothing is said"),
+        ],
+        ..get("/api/v1/releases", "Releases, the one that began last first", Content::Json("ReleaseList"))
+    },
+    Operation {
+        status: "201",
+        ..post(
+            "/api/v1/releases",
+            "Begin a release; with `dryRun` nothing is written or run, and the answer (200) is what it would find",
+            Content::Json("ReleaseStart"),
+            Content::Json("ReleaseDetail"),
+        )
+    },
+    get(
+        "/api/v1/releases/{name}",
+        "A release (checkout.r3), or the latest one of a service: risk, findings, works, timeline",
+        Content::Json("ReleaseDetail"),
+    ),
+    get(
+        "/api/v1/releases/{name}/report",
+        "What it tells people, as a page of Markdown",
+        Content::Text("text/markdown"),
+    ),
+    post(
+        RELEASE_ACTION,
+        "cancel, undo or resolve (operator), approve or reject (approver); the body may give a reason",
+        Content::Json("ReleaseAction"),
+        Content::Json("ReleaseDetail"),
+    ),
     get("/api/v1/notifications", "Who is told of events, and how far each was told", Content::AnyJson),
     post(
         "/api/v1/notifications/{name}/test",
@@ -259,6 +292,9 @@ fn parameters(operation: &Operation) -> Vec<Value> {
     let names = operation.path.split('{').skip(1).filter_map(|part| part.split('}').next());
     let of_path = names.map(|name| {
         let schema = match name {
+            "action" if operation.path == RELEASE_ACTION => {
+                json!({ "type": "string", "enum": ["approve", "reject", "cancel", "undo", "resolve"] })
+            }
             "action" => {
                 json!({ "type": "string", "enum": ["pause", "resume", "advance", "rollback", "abort", "approve", "reject"] })
             }
@@ -298,7 +334,7 @@ fn described(operation: &Operation) -> Value {
     };
     if let Some(body) = operation.body {
         // An action may come without a body.
-        let required = !matches!(body, Content::Json("Action"));
+        let required = !matches!(body, Content::Json("Action" | "ReleaseAction"));
         described["requestBody"] = json!({ "required": required, "content": content(body) });
     }
     described

@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 use crate::support::{Setup, World, config, raw, request};
 
-fn token(name: &str, roles: &[Role]) -> TokenConfig {
+pub(crate) fn token(name: &str, roles: &[Role]) -> TokenConfig {
     let digest = Sha256::digest(format!("secret-of-{name}").as_bytes());
     let sha256 = digest.iter().map(|b| format!("{b:02x}")).collect();
     TokenConfig { name: name.into(), sha256, roles: roles.to_vec() }
@@ -48,6 +48,9 @@ const ROUTES: &[(&str, &str, &[&str])] = &[
     ("POST", "/api/v1/rollouts/checkout/rollback", &["operator"]),
     ("POST", "/api/v1/rollouts/checkout/abort", &["operator"]),
     ("POST", "/api/v1/releases", &["operator"]),
+    ("POST", "/api/v1/releases/checkout/undo", &["operator"]),
+    ("POST", "/api/v1/releases/checkout/approve", &["approver"]),
+    ("POST", "/api/v1/releases/checkout/reject", &["approver"]),
     ("DELETE", "/api/v1/rollouts/checkout", &["operator"]),
     ("POST", "/no/such/path", &["operator"]),
     ("GET", "/api/v1/services/nobody/split", REPORTERS),

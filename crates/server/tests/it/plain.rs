@@ -30,7 +30,8 @@ async fn every_operation_that_is_described_is_there() {
     for (method, template) in &described {
         // Names that nobody has: a route that is there refuses them by its own code.
         let path = template.replace("{name}", "nobody").replace("{service}", "nobody");
-        let path = path.replace("{action}", "pause").replace("{kind}", "completion");
+        let action = if template.starts_with("/api/v1/releases") { "cancel" } else { "pause" };
+        let path = path.replace("{action}", action).replace("{kind}", "completion");
         let headers = [("content-type", "application/json"), ("last-event-id", "0")];
         if template == "/events" {
             assert_eq!(world.get("/events?rollout=nobody").await.problem().code, "unknown_rollout");

@@ -4,6 +4,8 @@
 //! `fw_runtime::view` and `http/flags`; a test of the API holds real answers against these schemas. Answers
 //! that are Rust types bring their own schema and are not here.
 
+mod releases;
+
 use serde_json::{Map, Value, json};
 
 /// Every schema of this file, by name.
@@ -14,6 +16,7 @@ pub(super) fn all() -> Vec<(&'static str, Value)> {
     all.extend(of_live());
     all.extend(of_kpis());
     all.extend(of_flags());
+    all.extend(releases::all());
     all
 }
 
