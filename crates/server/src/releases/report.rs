@@ -56,11 +56,10 @@ pub(super) fn markdown(release: &Release, now: Timestamp) -> String {
         };
         let _ = writeln!(
             out,
-            "* `{}` **{}** {}{}",
+            "* `{}` **{}** {}",
             rfc3339(moment.at),
             moment.step.as_str(),
-            line(&moment.text),
-            line(&who)
+            line(&format!("{}{who}", moment.text))
         );
     }
     out
