@@ -15,6 +15,7 @@ mod plain;
 mod planes;
 mod receiver;
 mod refusals;
+mod releases;
 mod rollouts;
 mod shapes;
 mod slow;

@@ -323,9 +323,15 @@ fn wire(calls: &mut Calls) {
     calls.with("two lengths", ("POST", PAUSE), &lengths, (400, "bad_request", ""));
 }
 
-fn later(calls: &mut Calls) {
-    let refused = (501, "not_yet_available", "later version");
-    calls.with("releases, later", ("GET", "/api/v1/releases/7"), &[], refused);
+fn releases(calls: &mut Calls) {
+    let missing = |says| (404, "unknown_release", says);
+    let get = |path: &'static str| ("GET", path);
+    calls.with("no such release", get("/api/v1/releases/nobody.r7"), &[], missing("nobody.r7"));
+    calls.with("a report of no release", get("/api/v1/releases/nobody/report"), &[], missing("nobody"));
+    let approve = ("POST", "/api/v1/releases/nobody/approve");
+    calls.with("an answer to no release", approve, &[JSON], missing("nobody"));
+    let jump = ("POST", "/api/v1/releases/nobody/jump");
+    calls.with("no action of a release", jump, &[JSON], (404, "not_found", "approve, reject"));
 }
 
 fn stories(calls: &mut Calls) {
@@ -376,7 +382,7 @@ async fn nonsense_is_refused_in_words_and_changes_nothing() {
     reports(&mut calls);
     heads(&mut calls);
     wire(&mut calls);
-    later(&mut calls);
+    releases(&mut calls);
     stories(&mut calls);
     assert!(calls.all.len() >= 70, "{}", calls.all.len());
     let before = stands(&world).await;

@@ -6,11 +6,13 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use fw_api::Problem;
+use fw_providers::ask::Asker;
 use fw_runtime::config::{self, EvaluationRate, TokenConfig};
 use fw_runtime::{Handle, ServiceDef, SystemClock};
 use fw_server::http::{self, App, FlagBoard, HttpSettings, Limits, ServedFlag};
 use fw_server::notify::{Notifier, Timing};
-use fw_store::{MemoryLog, RolloutLog};
+use fw_server::releases::{ReleaseSettings, Releases};
+use fw_store::{Journal, MemoryJournal, MemoryLog, RolloutLog};
 use fw_testkit::{SseFrame, SseStream};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -28,6 +30,7 @@ pub(crate) struct Setup {
     pub(crate) evaluation_rate: Option<EvaluationRate>,
     pub(crate) limits: Limits,
     pub(crate) log: Arc<MemoryLog>,
+    pub(crate) journal: Arc<MemoryJournal>,
     pub(crate) services: Vec<Value>,
     /// The section of the first service.
     pub(crate) notifications: Value,
@@ -41,6 +44,7 @@ impl Default for Setup {
             evaluation_rate: None,
             limits: Limits::default(),
             log: Arc::new(MemoryLog::new()),
+            journal: Arc::new(MemoryJournal::default()),
             services: vec![config("checkout")],
             notifications: json!([]),
         }
@@ -106,6 +110,13 @@ impl World {
         let stop_telling = watch::Sender::new(false);
         notifier.start(&handle.newest_event(), &stop_telling.subscribe());
         let app = app.with_notifier(Arc::new(notifier));
+        let asker = Arc::new(Asker::new(None).unwrap());
+        let root = std::env::temp_dir().join("fw-no-deployer-in-these-tests");
+        let settings = ReleaseSettings { configs: configs.clone(), root, asker };
+        let journal: Arc<dyn Journal> = setup.journal.clone();
+        let releases = Releases::open(journal, handle.clone(), settings).unwrap();
+        releases.run(stop_telling.subscribe());
+        let app = app.with_releases(releases);
         let router = http::router(app.with_limits(setup.limits));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
