@@ -8,6 +8,8 @@ import { FlagsPage } from './components/FlagsPage';
 import { KpiPage } from './components/KpiPage';
 import { LostBanner } from './components/LostBanner';
 import { Overview } from './components/Overview';
+import { ReleasePage } from './components/ReleasePage';
+import { ReleasesPage } from './components/ReleasesPage';
 import { RolloutPage } from './components/RolloutPage';
 import { TokenDialog } from './components/TokenDialog';
 import { TopBar } from './components/TopBar';
@@ -17,7 +19,7 @@ const followHash = (follower: () => void) => {
   return () => window.removeEventListener('hashchange', follower);
 };
 
-const TITLES = { overview: 'Rollouts', rollout: 'Rollout', kpis: 'History and KPIs', flags: 'Flags', unknown: 'Not found' };
+const TITLES = { overview: 'Rollouts', rollout: 'Rollout', release: 'Release', releases: 'Releases', kpis: 'History and KPIs', flags: 'Flags', unknown: 'Not found' };
 
 export function App() {
   const hash = useSyncExternalStore(followHash, () => location.hash);
@@ -27,7 +29,7 @@ export function App() {
   const route = routeOf(hash);
   useEffect(startFleet, []);
   useEffect(() => {
-    document.title = `${route.page === 'rollout' ? route.name : TITLES[route.page]} · FactoryWager`;
+    document.title = `${route.page === 'rollout' || route.page === 'release' ? route.name : TITLES[route.page]} · FactoryWager`;
     // Whoever goes to another page begins at its top, also with a screen reader.
     if (!isFirst.current) main.current?.focus();
     isFirst.current = false;
@@ -43,6 +45,8 @@ export function App() {
         {route.page !== 'rollout' && <LostBanner link={link} onRetry={retryFleet} />}
         {route.page === 'overview' && <Overview />}
         {route.page === 'rollout' && <RolloutPage key={route.name} name={route.name} />}
+        {route.page === 'releases' && <ReleasesPage />}
+        {route.page === 'release' && <ReleasePage key={route.name} id={route.name} />}
         {route.page === 'kpis' && <KpiPage />}
         {route.page === 'flags' && <FlagsPage />}
         {route.page === 'unknown' && (

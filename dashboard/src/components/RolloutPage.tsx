@@ -39,7 +39,7 @@ export function RolloutPage({ name }: { name: string }) {
       <RolloutHead detail={detail}>
         <ActionBar detail={detail} isNewest={isNewest} onDone={(after) => link?.takeDetail(after)} />
       </RolloutHead>
-      <Waiting detail={detail} at={state.at} isLive={shown.kind === 'live'} />
+      <Waiting detail={detail} at={state.at} isLive={shown.kind === 'live'} onDone={(after) => link?.takeDetail(after)} />
       <PhaseTrack detail={detail} at={state.at} isLive={shown.kind === 'live'} />
       <div className="tiles">
         <ShareTile detail={detail} />

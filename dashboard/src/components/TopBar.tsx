@@ -9,6 +9,7 @@ import { LinkPill } from './LinkPill';
 
 const PAGES = [
   { href: '#/', page: 'overview', word: 'Rollouts' },
+  { href: '#/releases', page: 'releases', word: 'Releases' },
   { href: '#/kpis', page: 'kpis', word: 'History & KPIs' },
   { href: '#/flags', page: 'flags', word: 'Flags' },
 ] as const;
@@ -19,7 +20,7 @@ const THEME: Record<Theme, string> = { system: 'Auto', dark: 'Dark', light: 'Lig
 export function TopBar({ route, link }: { route: Route; link: LinkState }) {
   const { theme, zone } = useStore(prefs);
   const { token } = useStore(session);
-  const at = route.page === 'rollout' ? 'overview' : route.page;
+  const at = route.page === 'rollout' ? 'overview' : route.page === 'release' ? 'releases' : route.page;
   const other = zone === 'local' ? 'UTC' : 'local';
   return (
     <header className="top">

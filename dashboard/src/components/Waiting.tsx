@@ -4,9 +4,17 @@ import { ago, percent, span } from '../lib/format';
 import { waitingWord } from '../lib/words';
 import type { Detail } from '../lib/types';
 import { useNow } from '../state/now';
+import { PhaseGates } from './PhaseGates';
 import { Time } from './Time';
 
-export function Waiting({ detail, at, isLive }: { detail: Detail; at: number; isLive: boolean }) {
+interface Props {
+  detail: Detail;
+  at: number;
+  isLive: boolean;
+  onDone?: (after: Detail) => void;
+}
+
+export function Waiting({ detail, at, isLive, onDone = () => {} }: Props) {
   const now = useNow();
   const passed = isLive ? Math.max(0, (now - at) / 1000) : 0;
   const alarms = [detail.quarantine && `Quarantined: ${detail.quarantine}`, detail.splitAlarm, detail.concentrated].filter((one) => typeof one === 'string');
@@ -25,6 +33,7 @@ export function Waiting({ detail, at, isLive }: { detail: Detail; at: number; is
           </span>
         </p>
       ))}
+      <PhaseGates detail={detail} onDone={onDone} />
       {alarms.map((text) => (
         <p key={text} className="reason is-bad">
           <b className="kind">Alarm</b>

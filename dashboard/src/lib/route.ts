@@ -3,6 +3,8 @@
 export type Route =
   | { page: 'overview' }
   | { page: 'rollout'; name: string }
+  | { page: 'release'; name: string }
+  | { page: 'releases' }
   | { page: 'kpis' }
   | { page: 'flags' }
   | { page: 'unknown' };
@@ -13,7 +15,8 @@ export function routeOf(hash: string): Route {
   const [first = '', second = ''] = parts;
   if (first === '' && parts.length === 1) return { page: 'overview' };
   if (first === 'rollouts' && parts.length === 2 && second !== '') return { page: 'rollout', name: decoded(second) };
-  if ((first === 'kpis' || first === 'flags') && parts.length === 1) return { page: first };
+  if (first === 'releases' && parts.length === 2 && second !== '') return { page: 'release', name: decoded(second) };
+  if ((first === 'releases' || first === 'kpis' || first === 'flags') && parts.length === 1) return { page: first };
   return { page: 'unknown' };
 }
 
@@ -27,3 +30,6 @@ function decoded(part: string): string {
 
 /** The address of a rollout's page; `@` and `.` stay readable. */
 export const hrefOf = (name: string): string => `#/rollouts/${encodeURIComponent(name).replaceAll('%40', '@')}`;
+
+/** The address of a release's page. */
+export const releaseHref = (id: string): string => hrefOf(id).replace('#/rollouts/', '#/releases/');

@@ -76,6 +76,10 @@ function wordsOf(event: EventFrame): Pick<Told, 'title' | 'tone'> & { lines?: st
       return { title: `Completed after ${span((number(event['totalDurationMs']) ?? 0) / 1000)}`, tone: 'end' };
     case 'rollout_aborted':
       return { title: `Aborted after ${span((number(event['totalDurationMs']) ?? 0) / 1000)}`, tone: 'bad' };
+    case 'gate_answered': {
+      const no = event['answer'] === 'reject';
+      return { title: `${no ? 'Rejected' : 'Approved'}: ${String(event['gate'])}`, tone: no ? 'bad' : 'person' };
+    }
     case 'report_ready':
       return { title: `Report ready: ${String(event['kind'])}`, tone: 'end' };
     default:
