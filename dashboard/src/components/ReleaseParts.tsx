@@ -54,7 +54,7 @@ export function ReleaseParts({ release, send }: { release: ReleaseDetail; send: 
 function Risk({ risk }: { risk: ReleaseDetail['riskDetail'] }) {
   return (
     <section className="panel" aria-labelledby="risk">
-      <h2 id="risk">Risk{risk && ` ${count(Math.round(risk.score))}`}{risk?.limit != null && <span className="muted"> · approval from {risk.limit}</span>}</h2>
+      <h2 id="risk">Risk{risk && ` ${count(Math.round(risk.score))}`}{risk?.limit != null && <span className="muted"> · automatic approval up to {risk.limit}</span>}</h2>
       {!risk && <p className="muted">Not assessed yet.</p>}
       <dl className="risk-parts">
         {risk?.parts.map((part) => (
