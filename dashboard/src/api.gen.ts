@@ -595,7 +595,7 @@ export interface paths {
                 };
                 path: {
                     name: string;
-                    action: "pause" | "resume" | "advance" | "rollback" | "abort";
+                    action: "pause" | "resume" | "advance" | "rollback" | "abort" | "approve" | "reject";
                 };
                 cookie?: never;
             };
