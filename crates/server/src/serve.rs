@@ -139,6 +139,8 @@ pub struct Server {
     pub handle: Handle,
     /// Rollouts over several regions.
     pub waves: Arc<Waves>,
+    /// Releases.
+    pub releases: Releases,
     addr: SocketAddr,
     proxies: Vec<(ServiceKey, Arc<Proxy>)>,
     loops: Vec<JoinHandle<()>>,
@@ -206,7 +208,7 @@ impl Server {
         let app = App::new(handle.clone(), settings, board, ready.clone(), proxy_metrics(&proxies))
             .with_stories(stories)
             .with_notifier(Arc::new(notifier))
-            .with_releases(releases)
+            .with_releases(releases.clone())
             .with_waves(waves.clone());
         let (stop_http, stopped) = oneshot::channel::<()>();
         let router = http::router(app);
@@ -217,7 +219,19 @@ impl Server {
             };
             let _ = http::serve(listener, router, told).await;
         });
-        Ok(Server { handle, waves, addr, proxies, loops, stop_loops, tellers, stop_telling, stop_http, http })
+        Ok(Server {
+            handle,
+            waves,
+            releases,
+            addr,
+            proxies,
+            loops,
+            stop_loops,
+            tellers,
+            stop_telling,
+            stop_http,
+            http,
+        })
     }
 
     /// Where the API listens.

@@ -8,5 +8,6 @@ mod fix;
 mod local;
 mod orders;
 mod plan;
+mod release;
 mod rollout;
 mod support;

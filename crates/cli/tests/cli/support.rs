@@ -212,7 +212,7 @@ impl Tree {
             };
             #[cfg(unix)]
             let what = format!("{what} {:o}", std::os::unix::fs::PermissionsExt::mode(&data.permissions()));
-            files.insert(path, what);
+            files.insert(path.strip_prefix(folder).unwrap().to_owned(), what);
         }
         Tree(files)
     }

@@ -294,8 +294,12 @@ fn unanswered(rollout: &Rollout, judgement: &Judgement) -> Vec<Reason> {
     reasons
 }
 
-/// `45 s` or `3 min 20 s`.
+/// `45 s`, `3 min 20 s` or `4 h 5 min`.
 pub(super) fn seconds(duration: Duration) -> String {
     let s = duration.as_millis().div_ceil(1000);
-    if s < 120 { format!("{s} s") } else { format!("{} min {} s", s / 60, s % 60) }
+    match s {
+        0..120 => format!("{s} s"),
+        120..7200 => format!("{} min {} s", s / 60, s % 60),
+        _ => format!("{} h {} min", s / 3600, s % 3600 / 60),
+    }
 }

@@ -63,6 +63,18 @@ pub enum GateKind {
     Release,
 }
 
+impl GateKind {
+    /// The word in the API.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            GateKind::Approval { .. } => "approval",
+            GateKind::Webhook { .. } => "webhook",
+            GateKind::Window(_) => "window",
+            GateKind::Release => "release",
+        }
+    }
+}
+
 impl Gate {
     /// In a few words, such as `2 approvals` or `Mon-Thu 09:00-16:00 Europe/Berlin`.
     pub fn text(&self) -> String {

@@ -2,7 +2,7 @@
 
 use fw_engine::analysis::{Finding, Question, Strength};
 use fw_engine::{Report, Rollout};
-use fw_model::release::{Answer, Gate, GateKind};
+use fw_model::release::{Answer, Gate};
 use fw_model::{Counts, MetricSums, Timestamp, Variant};
 use serde_json::{Map, Value, json};
 
@@ -109,13 +109,7 @@ fn gates(rollout: &Rollout, position: usize) -> Value {
     let Some(phase) = rollout.plan.phases.get(position) else { return json!([]) };
     let here = rollout.position == Some(position);
     let one = |(index, gate): (usize, &Gate)| {
-        let kind = match gate.kind {
-            GateKind::Approval { .. } => "approval",
-            GateKind::Webhook { .. } => "webhook",
-            GateKind::Window(_) => "window",
-            GateKind::Release => "release",
-        };
-        let mut fields = json!({ "kind": kind, "text": gate.text() });
+        let mut fields = json!({ "kind": gate.kind.as_str(), "text": gate.text() });
         if let Some(state) = rollout.gates.get(index).filter(|_| here) {
             let said = state
                 .said

@@ -6,5 +6,6 @@ mod e2e;
 mod embedded;
 mod keys;
 mod regions;
+mod release;
 mod stress;
 mod support;

@@ -4,6 +4,7 @@
 //! `works` does what a release has done, a file each; `view` and `report` show it. Nothing here decides anything.
 
 mod book;
+mod orchestrator;
 mod regions;
 mod report;
 mod view;
@@ -17,7 +18,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use fw_engine::release::{
     Effect, Event, Found, Local, Outcome, Release, ReleasePlan, Resolution, Started, Step, TaskId, Work,
 };
-use fw_engine::rollout::Requested;
 use fw_model::ServiceKey;
 use fw_model::release::{Answer, ReleaseId, Strategy, shape};
 use fw_providers::ask::Asker;
@@ -32,6 +32,8 @@ use crate::waves::Waves;
 
 pub use book::ReleaseError;
 use book::{Applied, Book};
+pub use fw_engine::rollout::Requested;
+pub use orchestrator::{Orchestrator, ReleaseResult};
 
 /// Lines of output that are kept for showing, of one release.
 const LOG_LINES_MAX: usize = 500;

@@ -112,7 +112,7 @@ impl World {
         let app = app.with_notifier(Arc::new(notifier));
         let asker = Arc::new(Asker::new(None).unwrap());
         let root = std::env::temp_dir().join("fw-no-deployer-in-these-tests");
-        let settings = ReleaseSettings { configs: configs.clone(), root, asker };
+        let settings = ReleaseSettings { configs: configs.clone(), root, asker, waves: None };
         let journal: Arc<dyn Journal> = setup.journal.clone();
         let releases = Releases::open(journal, handle.clone(), settings).unwrap();
         releases.run(stop_telling.subscribe());
