@@ -195,14 +195,7 @@ impl Server {
             loops.push(tokio::spawn(traffic::proxy::drive(proxy.clone(), split, stopping.clone(), take)));
             proxies.push((key, proxy));
         }
-        let asker = Arc::new(Asker::new(None).map_err(ServeError::Asker)?);
-        loops.push(tokio::spawn(gates::run(handle.clone(), asker.clone(), stopping.clone())));
-        let journal = open_journal(&options)?;
-        let waves = Waves::open(handle.clone(), journal.clone(), (*asker).clone(), &options.configs)?;
-        let waves = Arc::new(waves);
-        loops.extend(waves.run(&stopping));
-        let releases = open_releases(&options, journal, &handle, (asker, waves.clone()))?;
-        loops.push(releases.run(stopping.clone()));
+        let (waves, releases) = around_rollouts(&options, &handle, &stopping, &mut loops)?;
         loops.push(tokio::spawn(stories.clone().shelve(stopping.clone())));
         let ready = Arc::new(AtomicBool::new(true));
         let app = App::new(handle.clone(), settings, board, ready.clone(), proxy_metrics(&proxies))
@@ -300,6 +293,24 @@ fn stories(options: &ServeOptions, handle: &Handle) -> Result<Stories, ShelfErro
         StoreChoice::Memory => Ok(Stories::in_memory(handle.clone())),
         StoreChoice::Sqlite(path) => Stories::open(handle.clone(), &path.with_extension("stories.db")),
     }
+}
+
+/// What runs around rollouts: webhooks among their gates, rollouts over regions, releases.
+fn around_rollouts(
+    options: &ServeOptions,
+    handle: &Handle,
+    stopping: &watch::Receiver<bool>,
+    loops: &mut Vec<JoinHandle<()>>,
+) -> Result<(Arc<Waves>, Releases), ServeError> {
+    let asker = Arc::new(Asker::new(None).map_err(ServeError::Asker)?);
+    loops.push(tokio::spawn(gates::run(handle.clone(), asker.clone(), stopping.clone())));
+    let journal = open_journal(options)?;
+    let waves = Waves::open(handle.clone(), journal.clone(), (*asker).clone(), &options.configs)?;
+    let waves = Arc::new(waves);
+    loops.extend(waves.run(stopping));
+    let releases = open_releases(options, journal, handle, (asker, waves.clone()))?;
+    loops.push(releases.run(stopping.clone()));
+    Ok((waves, releases))
 }
 
 /// What happened to releases and regional rollouts, beside the store.

@@ -114,7 +114,8 @@ fn gates(release: &Release) -> Value {
             .iter()
             .map(|said| json!({ "actor": said.actor, "reason": said.reason, "at": rfc3339(said.at) }));
         json!({
-            "kind": gate.kind.as_str(), "text": gate.text(), "open": state.is_open(gate), "answer": state.answer.map(|answer| answer.as_str()),
+            "kind": gate.kind.as_str(), "text": gate.text(), "open": state.is_open(gate),
+            "answer": state.answer.map(|answer| answer.as_str()),
             "approvals": said.collect::<Vec<_>>(),
         })
     };
