@@ -156,6 +156,7 @@ fn help_of_everything() {
               token        Make tokens for the API
               proxy        Run a proxy alone, told by a server elsewhere
               completions  Print completions for a shell
+              release      Release a new version: checks, risk, approval, deployment, rollout, after-care
               help         Print this message or the help of the given subcommand(s)
 
             Options:

@@ -10,4 +10,5 @@ mod orders;
 mod plan;
 mod release;
 mod rollout;
+mod stories;
 mod support;

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use fw_engine::release::{Effect, Event, Rejection, Release, Started, begin, step};
+use fw_engine::release::{Effect, Event, Overall, Rejection, Release, Started, begin, step};
 use fw_model::release::ReleaseId;
 use fw_model::{ServiceKey, Timestamp};
 use fw_store::{Journal, JournalError, JournalRow, record};
@@ -142,12 +142,25 @@ impl Book {
         by_id.or_else(latest).map(|entry| entry.release.clone())
     }
 
+    /// Releases that something may still happen to by itself.
+    pub(super) fn live(&self) -> Vec<Release> {
+        let all = self.entries.values().map(|entry| &entry.release);
+        all.filter(|release| is_live(release)).cloned().collect()
+    }
+
     /// Every release, the one that began last first.
     pub(super) fn all(&self) -> Vec<Release> {
         let mut all: Vec<Release> = self.entries.values().map(|entry| entry.release.clone()).collect();
         all.sort_by(|a, b| b.started_at.cmp(&a.started_at).then_with(|| b.id.cmp(&a.id)));
         all
     }
+}
+
+/// Whether it is not over, or ended well and the old version is still there or its rollout could be taken back.
+fn is_live(release: &Release) -> bool {
+    let superseded = release.rollout.as_ref().is_none_or(|seen| seen.superseded);
+    let may_go_back = release.overall == Some(Overall::Success) && !release.retired && !superseded;
+    !release.is_over() || release.open_task().is_some() || release.retire_at.is_some() || may_go_back
 }
 
 fn replay(subject: &str, rows: &[JournalRow]) -> Result<Option<Entry>, ReleaseError> {

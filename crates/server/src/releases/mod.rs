@@ -37,6 +37,8 @@ pub use orchestrator::{Orchestrator, ReleaseResult};
 
 /// Lines of output that are kept for showing, of one release.
 const LOG_LINES_MAX: usize = 500;
+/// Releases whose output is kept for showing.
+const LOGS_MAX: usize = 100;
 /// Longest line of output that is kept, bytes.
 const LOG_LINE_BYTES_MAX: usize = 2000;
 /// Answers to starts that are remembered for those who ask twice.
@@ -217,6 +219,10 @@ impl Releases {
         lock(&self.0.book).all()
     }
 
+    fn live(&self) -> Vec<Release> {
+        lock(&self.0.book).live()
+    }
+
     /// Grows with every change, so that who shows releases knows when to look again.
     pub fn changes(&self) -> channel::Receiver<u64> {
         self.0.changed.subscribe()
@@ -355,6 +361,11 @@ impl Releases {
     /// Keeps lines of output for showing.
     fn log(&self, id: &ReleaseId, text: &str) {
         let mut logs = lock(&self.0.logs);
+        if logs.len() >= LOGS_MAX && !logs.contains_key(id) {
+            // The one with the lowest number is the one nobody looks at any more.
+            let oldest = logs.keys().min_by_key(|id| id.number).cloned();
+            oldest.and_then(|id| logs.remove(&id));
+        }
         let log = logs.entry(id.clone()).or_default();
         for line in text.lines().filter(|line| !line.trim().is_empty()) {
             let end = line.floor_char_boundary(LOG_LINE_BYTES_MAX);

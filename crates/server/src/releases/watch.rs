@@ -30,7 +30,7 @@ pub(super) async fn run(releases: Releases, mut stopping: channel::Receiver<bool
             _ = stopping.wait_for(|stop| *stop) => return,
             () = tokio::time::sleep(LOOK_EVERY) => {}
         }
-        for release in releases.all() {
+        for release in releases.live() {
             look(&releases, &release, &mut asked).await;
         }
     }
