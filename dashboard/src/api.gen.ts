@@ -288,6 +288,241 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/releases": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Releases, the one that began last first */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description Only those of this service */
+                    service?: string;
+                    /** @description At most so many, up to 1000; 50 where nothing is said */
+                    limit?: number;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Releases, the one that began last first */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ReleaseList"];
+                    };
+                };
+                /** @description A refusal (RFC 9457) */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        /** Begin a release; with `dryRun` nothing is written or run, and the answer (200) is what it would find */
+        post: {
+            parameters: {
+                query?: never;
+                header?: {
+                    /** @description Makes it safe to send the request twice: 1 to 255 visible ASCII characters */
+                    "Idempotency-Key"?: string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["ReleaseStart"];
+                };
+            };
+            responses: {
+                /** @description Begin a release; with `dryRun` nothing is written or run, and the answer (200) is what it would find */
+                201: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ReleaseDetail"];
+                    };
+                };
+                /** @description A refusal (RFC 9457) */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/releases/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A release (checkout.r3), or the latest one of a service: risk, findings, works, timeline */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    name: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description A release (checkout.r3), or the latest one of a service: risk, findings, works, timeline */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ReleaseDetail"];
+                    };
+                };
+                /** @description A refusal (RFC 9457) */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/releases/{name}/report": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What it tells people, as a page of Markdown */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    name: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description What it tells people, as a page of Markdown */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "text/markdown": string;
+                    };
+                };
+                /** @description A refusal (RFC 9457) */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/releases/{name}/{action}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** cancel, undo or resolve (operator), approve or reject (approver); the body may give a reason */
+        post: {
+            parameters: {
+                query?: never;
+                header?: {
+                    /** @description Makes it safe to send the request twice: 1 to 255 visible ASCII characters */
+                    "Idempotency-Key"?: string;
+                };
+                path: {
+                    name: string;
+                    action: "approve" | "reject" | "cancel" | "undo" | "resolve";
+                };
+                cookie?: never;
+            };
+            requestBody?: {
+                content: {
+                    "application/json": components["schemas"]["ReleaseAction"];
+                };
+            };
+            responses: {
+                /** @description cancel, undo or resolve (operator), approve or reject (approver); the body may give a reason */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ReleaseDetail"];
+                    };
+                };
+                /** @description A refusal (RFC 9457) */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/rollouts": {
         parameters: {
             query?: never;
@@ -331,7 +566,7 @@ export interface paths {
             };
         };
         put?: never;
-        /** Start a rollout; the body is the config as JSON */
+        /** Start a rollout; the body is the config as JSON, and with `regions` begins one over all of them */
         post: {
             parameters: {
                 query?: {
@@ -353,7 +588,7 @@ export interface paths {
                 };
             };
             responses: {
-                /** @description Start a rollout; the body is the config as JSON */
+                /** @description Start a rollout; the body is the config as JSON, and with `regions` begins one over all of them */
                 201: {
                     headers: {
                         [name: string]: unknown;
@@ -386,7 +621,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The status with verdicts and evidence */
+        /** The status with verdicts and evidence; for a service with regions all of them (RegionalRollout) */
         get: {
             parameters: {
                 query?: never;
@@ -398,7 +633,7 @@ export interface paths {
             };
             requestBody?: never;
             responses: {
-                /** @description The status with verdicts and evidence */
+                /** @description The status with verdicts and evidence; for a service with regions all of them (RegionalRollout) */
                 200: {
                     headers: {
                         [name: string]: unknown;
@@ -1837,6 +2072,227 @@ export interface components {
             requestsMissing: number | null;
             text: string;
         };
+        RegionOfRollout: {
+            /** Format: date-time */
+            beganAt: string | null;
+            canary: number | null;
+            errorRate: number | null;
+            errors: number | null;
+            fallen: boolean;
+            health: number | null;
+            healthyForSeconds: number;
+            held: boolean;
+            phase: number | null;
+            progress: number | null;
+            region: string;
+            requests: number | null;
+            responseTime: number | null;
+            run: string | null;
+            standing: string | null;
+            state: string;
+            waitingOn: components["schemas"]["WaitingOn"][];
+            wave: number;
+            why: string | null;
+        };
+        RegionalRollout: components["schemas"]["Run"] & {
+            attempt: number;
+            halt: {
+                /** @enum {string} */
+                cause: "rolled_back" | "aborted" | "degraded" | "pooled" | "refused";
+                /** @enum {string} */
+                others: "none begins" | "hold" | "rollback";
+                region: string | null;
+                /** Format: date-time */
+                since: string;
+                why: string;
+            } | null;
+            pooled: {
+                evidence: number;
+                lead: string | null;
+                limit: number;
+                overridden: boolean;
+                regions: {
+                    evidence: number;
+                    region: string;
+                    weight: number;
+                }[];
+                shown: boolean;
+                test: {
+                    evidence: number;
+                    weight: number;
+                };
+            };
+            regions: components["schemas"]["RegionOfRollout"][];
+            waves: {
+                /** Format: date-time */
+                beganAt: string | null;
+                regions: string[];
+                wave: number;
+            }[];
+        };
+        Release: {
+            actor: string;
+            /** Format: date-time */
+            endedAt: string | null;
+            environment: string | null;
+            id: string;
+            /** @enum {string|null} */
+            overallStatus: "success" | "failed" | "partial" | "rolled-back" | "cancelled" | null;
+            reason: string | null;
+            region: string | null;
+            risk: number | null;
+            rollout: string | null;
+            service: string;
+            /** Format: date-time */
+            startedAt: string;
+            /** @enum {string} */
+            status: "running" | "success" | "failed" | "partial" | "rolled-back" | "cancelled";
+            /** @enum {string} */
+            step: "prepare" | "check" | "assess" | "approve" | "deploy" | "rollout" | "verify" | "finish" | "undo";
+            /** @enum {string} */
+            strategy: "canary" | "blue-green" | "rolling" | "all-at-once";
+            versions: {
+                [key: string]: string;
+            };
+            waitingOn: {
+                etaSeconds: number | null;
+                kind: string;
+                /** Format: date-time */
+                since: string;
+                text: string;
+            }[];
+            why: string | null;
+        };
+        ReleaseAction: {
+            /**
+             * @description With resolve: how it ended
+             * @enum {string}
+             */
+            as?: "done" | "failed" | "again";
+            reason?: string | null;
+            /** @description With resolve: which work */
+            task?: number;
+        };
+        ReleaseDetail: {
+            actor: string;
+            autoApprove: boolean;
+            /** Format: date-time */
+            endedAt: string | null;
+            environment: string | null;
+            findings: components["schemas"]["ReleaseFinding"][];
+            gates: {
+                answer: string | null;
+                approvals: {
+                    actor: string;
+                    /** Format: date-time */
+                    at: string;
+                    reason: string | null;
+                }[];
+                open: boolean;
+                text: string;
+            }[];
+            id: string;
+            log: string[];
+            /** @enum {string|null} */
+            overallStatus: "success" | "failed" | "partial" | "rolled-back" | "cancelled" | null;
+            phases: {
+                description: string;
+                percentage: number;
+            }[];
+            reason: string | null;
+            region: string | null;
+            /** Format: date-time */
+            retireAt: string | null;
+            retired: boolean;
+            risk: number | null;
+            riskDetail: {
+                limit: number;
+                parts: {
+                    name: string;
+                    points: number;
+                    text: string;
+                }[];
+                score: number;
+            } | null;
+            rollout: string | null;
+            rolloutDetail: {
+                phase: number | null;
+                run: string;
+                status: string;
+                superseded: boolean;
+                why: string | null;
+            } | null;
+            service: string;
+            /** Format: date-time */
+            startedAt: string;
+            /** @enum {string} */
+            status: "running" | "success" | "failed" | "partial" | "rolled-back" | "cancelled";
+            /** @enum {string} */
+            step: "prepare" | "check" | "assess" | "approve" | "deploy" | "rollout" | "verify" | "finish" | "undo";
+            /** @enum {string} */
+            strategy: "canary" | "blue-green" | "rolling" | "all-at-once";
+            tasks: {
+                attempt: number;
+                /** Format: date-time */
+                beganAt: string;
+                /** Format: date-time */
+                endedAt: string | null;
+                id: number;
+                /** @enum {string} */
+                state: "running" | "waiting" | "done" | "failed" | "unknown";
+                step: string;
+                text: string | null;
+                work: string;
+            }[];
+            timeline: {
+                actor: string | null;
+                /** Format: date-time */
+                at: string;
+                reason: string | null;
+                step: string;
+                text: string;
+            }[];
+            versions: {
+                [key: string]: string;
+            };
+            waitingOn: {
+                etaSeconds: number | null;
+                kind: string;
+                /** Format: date-time */
+                since: string;
+                text: string;
+            }[];
+            why: string | null;
+        };
+        ReleaseFinding: {
+            check: string;
+            fixable?: boolean;
+            message: string;
+            place?: string | null;
+            /** @enum {string} */
+            severity: "error" | "warning" | "info";
+        };
+        ReleaseList: {
+            releases: components["schemas"]["Release"][];
+        };
+        ReleaseStart: {
+            autoApprove?: boolean;
+            change?: {
+                commits: number;
+                deletions: number;
+                files: number;
+                insertions: number;
+            } | null;
+            /** @description The config as JSON, its environment merged; what runs and who approves must be as the server's own file has it */
+            config: Record<string, never>;
+            dryRun?: boolean;
+            environment?: string | null;
+            findings?: components["schemas"]["ReleaseFinding"][];
+            reason?: string | null;
+            /** @enum {string|null} */
+            strategy?: "canary" | "blue-green" | "rolling" | "all-at-once" | null;
+            withoutRollout?: boolean;
+        };
         /** @description What one data plane counted since its process started. */
         Report: {
             /** @description Cumulative counts by epoch, variant and instance. */
@@ -1871,6 +2327,7 @@ export interface components {
             versions: components["schemas"]["Versions"];
         };
         RunList: {
+            regional: components["schemas"]["Run"][];
             rollouts: components["schemas"]["Run"][];
         };
         /** @description Who reports. */
