@@ -63,6 +63,13 @@ pub enum Refusal {
     Closed,
 }
 
+impl Refusal {
+    /// Whether nothing was changed and the same request may be taken another time.
+    pub fn may_pass(&self) -> bool {
+        matches!(self, Refusal::Store(_) | Refusal::Busy | Refusal::Closed)
+    }
+}
+
 impl From<&Refusal> for Problem {
     fn from(refusal: &Refusal) -> Problem {
         let text = refusal.to_string();

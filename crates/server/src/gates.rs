@@ -7,16 +7,17 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use fw_engine::rollout::Requested;
 use fw_model::RunId;
 use fw_model::release::{Answer, GateKind};
-use fw_providers::ask::{Asked, Asker, Question};
+use fw_providers::ask::{Asker, Question};
 use fw_runtime::{Command, Handle};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 /// How often a webhook is asked.
-const ASK_EVERY: Duration = Duration::from_secs(10);
+pub(crate) const ASK_EVERY: Duration = Duration::from_secs(10);
 /// How often it is looked for gates.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Longest time for an answer.
@@ -41,7 +42,7 @@ pub(crate) async fn run(handle: Handle, asker: Arc<Asker>, mut stopping: watch::
             }
             asked.insert(place.clone(), Instant::now());
             let (handle, asker) = (handle.clone(), asker.clone());
-            tokio::spawn(async move { ask(&handle, &asker, place, &url, body).await });
+            tokio::spawn(async move { put(&handle, &asker, place, &url, body).await });
         }
     }
 }
@@ -69,28 +70,28 @@ fn open_webhooks(handle: &Handle) -> Vec<(Place, String, Value)> {
     found
 }
 
-/// What an answer says; none = not yet.
-pub(crate) fn answer_of(asked: &Asked) -> Option<Answer> {
-    match asked.status.as_u16() {
-        200..=299 => Some(Answer::Approve),
-        403 => Some(Answer::Reject),
+/// Asks the webhook of a gate once: its answer, and who gave it; none = not yet.
+pub(crate) async fn ask(asker: &Asker, url: &str, body: Value) -> Option<(Answer, Requested)> {
+    let said = match asker.ask(&Question::post(url, body, ANSWER_WITHIN)).await {
+        Ok(said) => said,
+        Err(why) => {
+            tracing::debug!(target: "fw_server", %why, "a gate's webhook did not answer");
+            return None;
+        }
+    };
+    let reason = Some(format!("it answered {}", said.status.as_u16()));
+    let by = Requested { actor: "webhook".into(), reason };
+    match said.status.as_u16() {
+        200..=299 => Some((Answer::Approve, by)),
+        403 => Some((Answer::Reject, by)),
         _ => None,
     }
 }
 
-async fn ask(handle: &Handle, asker: &Asker, (run, phase, gate): Place, url: &str, body: Value) {
-    let said = match asker.ask(&Question::post(url, body, ANSWER_WITHIN)).await {
-        Ok(asked) => asked,
-        Err(why) => {
-            tracing::debug!(target: "fw_server", %run, %why, "a gate's webhook did not answer");
-            return;
-        }
-    };
-    let Some(answer) = answer_of(&said) else { return };
+async fn put(handle: &Handle, asker: &Asker, (run, phase, gate): Place, url: &str, body: Value) {
+    let Some((answer, by)) = ask(asker, url, body).await else { return };
     let command = Command::Answer { gate: Some((phase, gate)), answer };
-    let reason = Some(format!("it answered {}", said.status.as_u16()));
-    let done = handle.command(&run.to_string(), command, "webhook".into(), reason, None).await;
-    if let Err(refusal) = done {
+    if let Err(refusal) = handle.command(&run.to_string(), command, by.actor, by.reason, None).await {
         tracing::debug!(target: "fw_server", %run, %refusal, "an answer to a gate was not taken");
     }
 }

@@ -42,6 +42,7 @@ pub mod srm;
 pub mod test;
 #[cfg(test)]
 mod vectors;
+pub mod wilson;
 
 // The example that compares reference vectors is a test of this crate too, and names it as its users do.
 #[cfg(test)]

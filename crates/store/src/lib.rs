@@ -10,6 +10,7 @@
 
 mod admit;
 mod batch;
+mod beside;
 mod error;
 mod group;
 mod journal;
@@ -25,6 +26,7 @@ mod sum;
 pub mod conformance;
 
 pub use batch::Batch;
+pub use beside::{BesideError, open_beside};
 pub use error::{Error, Fault};
 pub use group::{GroupCommitter, Ticket};
 pub use journal::{

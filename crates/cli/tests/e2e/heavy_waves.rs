@@ -7,7 +7,7 @@ use fw_testkit::{Client, Load, LoadSpec, Proc, ProcSpec, free_ports};
 use serde_json::{Value, json};
 
 use super::upstream::Upstream;
-use super::world::{fw, serve};
+use super::world::{fw, said, serve};
 
 /// Longest wait for several phases of a few seconds on a busy machine.
 const LONG: Duration = Duration::from_secs(120);
@@ -82,9 +82,8 @@ impl Regions {
     }
 
     fn fw(&self, args: &[&str]) -> (i32, String) {
-        let output = fw(self.spec.dir(), self.api).args(args).output().unwrap();
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        (output.status.code().unwrap_or(-1), text(&output.stdout) + &text(&output.stderr))
+        let (code, out, err) = said(fw(self.spec.dir(), self.api).args(args));
+        (code, out + &err)
     }
 
     fn fw_ok(&self, args: &[&str]) -> String {

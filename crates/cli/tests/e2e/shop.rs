@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use fw_testkit::{Client, Proc, ProcSpec, free_port};
 use serde_json::{Value, json};
 
-use super::world::{SOON, fw, serve};
+use super::world::{SOON, fw, said, serve};
 
 /// A server, the folder it runs in, and the version that was there before it.
 pub(crate) struct Shop {
@@ -80,9 +80,7 @@ impl Shop {
 
     /// Runs `fw` with these arguments against this server.
     pub(crate) fn fw(&self, args: &[&str]) -> (i32, String, String) {
-        let output = fw(self.spec.dir(), self.api).args(args).output().unwrap();
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        (output.status.code().unwrap_or(-1), text(&output.stdout), text(&output.stderr))
+        said(fw(self.spec.dir(), self.api).args(args))
     }
 
     /// Releases a version and waits for its end, away from the tasks that send load.
@@ -90,9 +88,8 @@ impl Shop {
         let mut command = fw(self.spec.dir(), self.api);
         let strategy = format!("--strategy={strategy}");
         command.args(["release", "-c", "next.yaml", "--env=staging", &strategy, "--auto-approve", "--wait"]);
-        let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        (output.status.code().unwrap_or(-1), text(&output.stdout) + &text(&output.stderr))
+        let (code, out, err) = tokio::task::spawn_blocking(move || said(&mut command)).await.unwrap();
+        (code, out + &err)
     }
 
     /// Ends the server without a word and starts it anew on the same folder.

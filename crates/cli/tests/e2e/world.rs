@@ -83,9 +83,7 @@ impl World {
 
     /// Runs `fw` with these arguments against this server.
     pub(crate) fn fw(&self, args: &[&str]) -> (i32, String, String) {
-        let output = fw(self.spec.dir(), self.api).args(args).output().unwrap();
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        (output.status.code().unwrap_or(-1), text(&output.stdout), text(&output.stderr))
+        said(fw(self.spec.dir(), self.api).args(args))
     }
 
     /// As [`World::fw`], which must succeed.
@@ -138,6 +136,13 @@ pub(crate) fn fw(folder: &Path, api: SocketAddr) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_fw"));
     command.current_dir(folder).env("FW_SERVER", format!("http://{api}")).env_remove("FW_TOKEN");
     command
+}
+
+/// Runs a command to its end: exit code, stdout, stderr.
+pub(crate) fn said(command: &mut Command) -> (i32, String, String) {
+    let output = command.output().unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (output.status.code().unwrap_or(-1), text(&output.stdout), text(&output.stderr))
 }
 
 /// Starts `fw serve` and waits until it answers.

@@ -21,6 +21,6 @@ mod tests;
 pub use effect::{Effect, RETRIES_MAX, Transition, Work, resume};
 pub use event::{Event, Facts, Found, Local, Outcome, ReleasePlan, Resolution, Seen, Started};
 pub use report::{Waits, WaitsFor, due, waiting_on};
-pub use risk::{Risk, RiskPart, assess, wilson};
+pub use risk::{Risk, RiskPart, assess};
 pub use state::{Moment, Overall, Release, Step, Task, TaskId, TaskState, Undo};
 pub use step::{Rejection, begin, step};

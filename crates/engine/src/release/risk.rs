@@ -4,13 +4,12 @@
 //! shown one by one is what makes them useful. Harm is found by the rollout's tests, whatever the risk was.
 
 use fw_model::release::{Finding, Severity, Strategy};
+use fw_stats::wilson::wilson_90;
 
 use super::event::{Facts, Local, ReleasePlan};
 
 /// Most points of all parts together.
 const RISK_MAX: f64 = 100.0;
-/// Quantile of the normal distribution for an interval of 90 %.
-const Z_90: f64 = 1.644_853_627;
 /// Points where the size of the change is not known.
 const CHANGE_UNKNOWN: f64 = 8.0;
 /// Most points of the size of the change, at this many lines.
@@ -116,7 +115,7 @@ fn change(local: &Local) -> RiskPart {
 
 /// The middle of the interval of the rate of rollbacks, so that a short history counts as uncertain, not as good.
 fn history(facts: &Facts) -> RiskPart {
-    let (low, high) = wilson(facts.rolled_back, facts.releases);
+    let (low, high) = wilson_90(facts.rolled_back, facts.releases);
     let text = match facts.releases {
         0 => "no release of this service is known".to_owned(),
         n => format!(
@@ -156,34 +155,4 @@ fn warnings(findings: &[Finding]) -> RiskPart {
     let (each, most) = WARNING;
     let word = if count == 1 { "warning" } else { "warnings" };
     part("checks", (each * count as f64).min(most), format!("{count} {word}"))
-}
-
-/// The interval of a rate at 90 %, both ends 0 to 1; everything where nothing was seen.
-///
-/// Source: E. B. Wilson, Probable inference, the law of succession, and statistical inference (1927), equation for p.
-pub fn wilson(hits: u32, of: u32) -> (f64, f64) {
-    if of == 0 {
-        return (0.0, 1.0);
-    }
-    let (n, p) = (f64::from(of), f64::from(hits.min(of)) / f64::from(of));
-    let z2 = Z_90 * Z_90;
-    let middle = (p + z2 / (2.0 * n)) / (1.0 + z2 / n);
-    let half = Z_90 / (1.0 + z2 / n) * (p * (1.0 - p) / n + z2 / (4.0 * n * n)).sqrt();
-    ((middle - half).max(0.0), (middle + half).min(1.0))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_interval_is_wilsons() {
-        // 10 of 100 at 90 %: 0.0607 to 0.1601, worked out by hand from the 1927 equation.
-        let (low, high) = wilson(10, 100);
-        assert!((low - 0.0607).abs() < 5e-4 && (high - 0.1601).abs() < 5e-4, "{low} {high}");
-        assert_eq!(wilson(0, 0), (0.0, 1.0));
-        assert_eq!(wilson(0, 10).0, 0.0);
-        assert_eq!(wilson(10, 10).1, 1.0);
-        assert_eq!(wilson(11, 10), wilson(10, 10));
-    }
 }

@@ -23,6 +23,16 @@ pub fn effective_json(config: &ServiceConfig) -> serde_json::Value {
     to_json(&tree(config))
 }
 
+/// The config as one server or client gives it to another, and as it is kept: without who may ask the server, how often, and
+/// whom it tells, which is each server's own business.
+pub fn request_json(config: &ServiceConfig) -> serde_json::Value {
+    let mut json = effective_json(config);
+    if let Some(object) = json.as_object_mut() {
+        ["auth", "ofrep", "notifications"].iter().for_each(|key| drop(object.remove(*key)));
+    }
+    json
+}
+
 /// The config as YAML, every default written out, keys in the order of the reference.
 pub fn effective_yaml(config: &ServiceConfig) -> String {
     let mut out = String::new();

@@ -22,7 +22,7 @@ mod text;
 mod tree;
 mod url;
 
-pub use effective::{effective_json, effective_yaml};
+pub use effective::{effective_json, effective_yaml, request_json};
 pub use fault::{FAULTS_MAX, Fault, Faults};
 pub use fix::{Applied, Facts, Fixed, Refused, WrittenValue, fix, values};
 pub use load::{load_file, load_json, load_str, read_file};

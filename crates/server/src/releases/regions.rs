@@ -6,7 +6,7 @@ use fw_engine::release::{Release, Seen};
 use fw_engine::rollout::Status;
 use fw_model::release::Strategy;
 use fw_model::{Plan, RunId, ServiceKey};
-use fw_runtime::config::{self, ServiceConfig, effective_json};
+use fw_runtime::config::{self, ServiceConfig, request_json};
 
 use super::{ReleaseError, Releases};
 
@@ -23,12 +23,7 @@ pub(super) fn text_of(config: &ServiceConfig, strategy: Strategy) -> Result<Opti
             format!("over several regions the strategy is canary (in waves), not {}", strategy.as_str());
         return Err(ReleaseError::Unsound(text));
     }
-    let mut json = effective_json(config);
-    if let Some(object) = json.as_object_mut() {
-        // Who may ask the server and whom it tells is not the release's.
-        ["auth", "ofrep", "notifications"].iter().for_each(|key| drop(object.remove(*key)));
-    }
-    Ok(Some(json.to_string()))
+    Ok(Some(request_json(config).to_string()))
 }
 
 /// The plan with the URLs of every region.

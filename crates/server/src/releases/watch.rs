@@ -4,23 +4,18 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use fw_engine::release::{Event, Overall, Release, Seen, due};
-use fw_engine::rollout::{Requested, Status};
+use fw_engine::rollout::Status;
 use fw_model::release::{GateKind, ReleaseId};
-use fw_providers::ask::Question;
 use fw_runtime::{Handle, windows};
 use serde_json::json;
 use tokio::sync::watch as channel;
 use tokio::time::Instant;
 
 use super::{Releases, regions};
-use crate::gates::answer_of;
+use crate::gates::{self, ASK_EVERY};
 
 /// How often it is looked.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
-/// How often a webhook among the gates is asked.
-const ASK_EVERY: Duration = Duration::from_secs(10);
-/// Longest time for its answer.
-const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
 /// Looks until told to stop.
 pub(super) async fn run(releases: Releases, mut stopping: channel::Receiver<bool>) {
@@ -121,12 +116,7 @@ fn ask(releases: Releases, release: Release, gate: usize, url: String) {
             "version": release.plan.rollout.canary.version, "stable": release.plan.rollout.stable.version,
             "environment": release.plan.environment, "risk": release.risk.as_ref().map(|risk| risk.score),
         });
-        let Ok(said) = releases.0.settings.asker.ask(&Question::post(url, body, ANSWER_WITHIN)).await else {
-            return;
-        };
-        let Some(answer) = answer_of(&said) else { return };
-        let reason = Some(format!("it answered {}", said.status.as_u16()));
-        let by = Requested { actor: "webhook".into(), reason };
+        let Some((answer, by)) = gates::ask(&releases.0.settings.asker, &url, body).await else { return };
         // Refused when the step is over by then.
         let _ = releases.apply(&release.id, Event::Answered { gate: Some(gate), answer, by }).await;
     });

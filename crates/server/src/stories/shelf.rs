@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use fw_reports::{STORY_FORMAT, Story};
+use fw_store::{BesideError, open_beside};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::kpis::Row;
@@ -57,20 +58,10 @@ impl Shelf {
     }
 
     pub(super) fn open(place: &Path) -> Result<Shelf, ShelfError> {
-        let fail = |e: rusqlite::Error| disk(place, &e);
-        let mut conn = Connection::open(place).map_err(fail)?;
-        conn.execute_batch(
-            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA trusted_schema = off;",
-        )
-        .map_err(fail)?;
-        let tx = conn.transaction().map_err(fail)?;
-        match tx.query_row("PRAGMA user_version", [], |row| row.get::<_, i64>(0)).map_err(fail)? {
-            0 => tx.execute_batch(SCHEMA).map_err(fail)?,
-            VERSION => {}
-            _ => return Err(ShelfError::TooNew(place.display().to_string())),
-        }
-        tx.pragma_update(None, "user_version", VERSION).map_err(fail)?;
-        tx.commit().map_err(fail)?;
+        let conn = open_beside(place, SCHEMA, VERSION).map_err(|error| match error {
+            BesideError::TooNew(_) => ShelfError::TooNew(place.display().to_string()),
+            BesideError::Sqlite(e) => disk(place, &e),
+        })?;
         Ok(Shelf::File(Mutex::new(conn), place.to_path_buf()))
     }
 

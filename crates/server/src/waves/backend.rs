@@ -7,7 +7,7 @@ use fw_engine::Target;
 use fw_engine::waves::{Action, Answer, Sight};
 use fw_model::Secret;
 use fw_providers::ask::{Asked, Asker, Question};
-use fw_runtime::config::{RegionConfig, RemoteServer, ServiceConfig, effective_json};
+use fw_runtime::config::{RegionConfig, RemoteServer, ServiceConfig, request_json};
 use fw_runtime::{Command, Handle, Idempotency, Refusal, StartRequest};
 use serde_json::{Value, json};
 
@@ -109,7 +109,7 @@ fn answer(done: Result<Option<String>, Refusal>) -> Option<Answer> {
     match done {
         Ok(run) => Some(Answer::Done { run }),
         // Nothing was changed, and it may be another time.
-        Err(Refusal::Busy | Refusal::Closed | Refusal::Store(_)) => None,
+        Err(refusal) if refusal.may_pass() => None,
         Err(refusal) => Some(Answer::Refused { why: refusal.to_string() }),
     }
 }
@@ -123,7 +123,7 @@ fn question(url: &str, token: Option<&Secret>, asking: &Asking) -> Question {
     let run = asking.run.as_deref().unwrap_or_default();
     let action = asking.action.as_str();
     let (path, body) = match asking.action {
-        Action::Start => ("/api/v1/rollouts".to_owned(), start_body(&asking.config)),
+        Action::Start => ("/api/v1/rollouts".to_owned(), request_json(&asking.config)),
         Action::Rollback => {
             (format!("/api/v1/rollouts/{run}/{action}"), json!({ "reason": asking.reason, "to": "stable" }))
         }
@@ -134,14 +134,6 @@ fn question(url: &str, token: Option<&Secret>, asking: &Asking) -> Question {
     let mut headers = authorised(token);
     headers.push(("idempotency-key".into(), asking.key.clone()));
     Question { headers, ..Question::post(format!("{url}{path}"), body, ANSWER_WITHIN) }
-}
-
-fn start_body(config: &ServiceConfig) -> Value {
-    let mut body = effective_json(config);
-    if let Some(object) = body.as_object_mut() {
-        ["auth", "ofrep", "notifications"].iter().for_each(|key| drop(object.remove(*key)));
-    }
-    body
 }
 
 /// What another server's answer says; none where it may be another the next time.

@@ -20,7 +20,7 @@ use fw_engine::rollout::Requested;
 use fw_engine::waves::{Event, Rejection, Started, WavesPlan};
 use fw_model::{Region, RunId, ServiceKey, ServiceName};
 use fw_providers::ask::Asker;
-use fw_runtime::config::{RegionConfig, ServiceConfig, effective_json};
+use fw_runtime::config::{RegionConfig, ServiceConfig, request_json};
 use fw_runtime::{Command, Handle, Idempotency, Refusal};
 use fw_store::{Journal, JournalError};
 use serde_json::Value;
@@ -161,7 +161,7 @@ impl Waves {
         let number = latest.as_ref().map_or(0, |whole| whole.state.run.number) + 1;
         let run = RunId { key: ServiceKey { service: name.clone(), region: None }, number };
         let started = Started { run, plan: Arc::new(plan), by: Requested { actor, reason } };
-        let json = without_secrets(&config);
+        let json = request_json(&config);
         let begun =
             Whole::begin(&self.journal, started, (config, &json), idempotency, self.handle.now()).await;
         let whole = begun.map_err(|not| problem(not, None))?;
@@ -309,15 +309,6 @@ impl Waves {
         let own = service.regions.iter().find(|own| own.name == *region);
         backend::Backend::of(own, &self.handle, &self.asker)
     }
-}
-
-/// The config as it is kept: everything but who may ask this server and whom it tells.
-fn without_secrets(config: &ServiceConfig) -> Value {
-    let mut json = effective_json(config);
-    if let Some(object) = json.as_object_mut() {
-        ["auth", "ofrep", "notifications"].iter().for_each(|key| drop(object.remove(*key)));
-    }
-    json
 }
 
 fn unknown(name: &str) -> Problem {

@@ -9,6 +9,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{Journal, JournalError, JournalRow, Subject, admit};
 use crate::sum::Sum;
+use crate::{BesideError, open_beside};
 
 /// Version of the layout.
 const VERSION: i64 = 1;
@@ -32,20 +33,10 @@ impl SqliteJournal {
     /// # Errors
     /// [`JournalError::TooNew`], [`JournalError::Io`].
     pub fn open(place: &Path) -> Result<SqliteJournal, JournalError> {
-        let fail = |e: rusqlite::Error| io(place, &e);
-        let mut conn = Connection::open(place).map_err(fail)?;
-        conn.execute_batch(
-            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA trusted_schema = off;",
-        )
-        .map_err(fail)?;
-        let tx = conn.transaction().map_err(fail)?;
-        match tx.query_row("PRAGMA user_version", [], |row| row.get::<_, i64>(0)).map_err(fail)? {
-            0 => tx.execute_batch(SCHEMA).map_err(fail)?,
-            VERSION => {}
-            _ => return Err(JournalError::TooNew(place.display().to_string())),
-        }
-        tx.pragma_update(None, "user_version", VERSION).map_err(fail)?;
-        tx.commit().map_err(fail)?;
+        let conn = open_beside(place, SCHEMA, VERSION).map_err(|error| match error {
+            BesideError::TooNew(_) => JournalError::TooNew(place.display().to_string()),
+            BesideError::Sqlite(e) => io(place, &e),
+        })?;
         Ok(SqliteJournal { conn: Mutex::new(conn), place: place.to_path_buf() })
     }
 

@@ -16,20 +16,9 @@ use crate::output::{Out, Paint, clean, say, unified};
 use crate::rewrite::rewrite;
 
 pub(super) fn run(args: &FixArgs, out: &mut Out) -> Result<(), Failure> {
-    let before = match config::read_file(&args.config) {
-        Ok(text) => text,
-        Err(faults) => return refuse(args, Refused { faults, fixable: vec![] }, out),
-    };
-    let fixed = match fixed(args, &before) {
-        Ok(fixed) => fixed,
+    let Mended { before, fixed, backup } = match mend(args)? {
+        Ok(mended) => mended,
         Err(refused) => return refuse(args, *refused, out),
-    };
-    let is_written = !args.dry_run && fixed.text != before;
-    let backup = if is_written {
-        let kept = rewrite(&args.config, before.as_bytes(), fixed.text.as_bytes());
-        Some(kept.map_err(|e| Failure::Failed(e.text()))?)
-    } else {
-        None
     };
     let name = args.config.display().to_string();
     if out.is_json() {
@@ -58,23 +47,45 @@ pub(super) fn run(args: &FixArgs, out: &mut Out) -> Result<(), Failure> {
 /// # Errors
 /// The faults that have no remedy (nothing is written then); a file that can't be read or written.
 pub(in crate::commands) fn quietly(args: &FixArgs) -> Result<String, Failure> {
-    let before = config::read_file(&args.config)?;
-    let fixed = fixed(args, &before).map_err(|refused| Failure::from(refused.faults))?;
-    if fixed.text == before {
-        return Ok(before);
+    let mended = mend(args)?.map_err(|refused| Failure::from(refused.faults))?;
+    let Mended { before, fixed, backup } = mended;
+    if fixed.text != before {
+        let name = args.config.display().to_string();
+        let diff = unified(&name, &masked(&before), &masked(&fixed.text), Paint::stderr());
+        diff.iter().for_each(|line| say(line));
+        fixed.applied.iter().for_each(|one| say(&words(&name, one)));
+        say(&summary(&name, fixed.applied.len(), backup));
     }
-    let kept = match args.dry_run {
-        true => None,
-        false => {
-            let kept = rewrite(&args.config, before.as_bytes(), fixed.text.as_bytes());
-            Some(kept.map_err(|e| Failure::Failed(e.text()))?)
-        }
-    };
-    let name = args.config.display().to_string();
-    unified(&name, &masked(&before), &masked(&fixed.text), Paint::stderr()).iter().for_each(|line| say(line));
-    fixed.applied.iter().for_each(|one| say(&words(&name, one)));
-    say(&summary(&name, fixed.applied.len(), kept));
     Ok(fixed.text)
+}
+
+/// A config before and after, and where the file before is kept if it was written.
+struct Mended {
+    before: String,
+    fixed: Fixed,
+    backup: Option<PathBuf>,
+}
+
+/// Reads, fixes, and unless it is a dry run writes what has changed.
+///
+/// # Errors
+/// Inside, the faults that have no remedy; outside, a file that can't be written.
+fn mend(args: &FixArgs) -> Result<Result<Mended, Box<Refused>>, Failure> {
+    let before = match config::read_file(&args.config) {
+        Ok(text) => text,
+        Err(faults) => return Ok(Err(Box::new(Refused { faults, fixable: vec![] }))),
+    };
+    let fixed = match fixed(args, &before) {
+        Ok(fixed) => fixed,
+        Err(refused) => return Ok(Err(refused)),
+    };
+    let backup = if !args.dry_run && fixed.text != before {
+        let kept = rewrite(&args.config, before.as_bytes(), fixed.text.as_bytes());
+        Some(kept.map_err(|e| Failure::Failed(e.text()))?)
+    } else {
+        None
+    };
+    Ok(Ok(Mended { before, fixed, backup }))
 }
 
 /// The fixed text, with phases that have time enough where the traffic is known.

@@ -12,7 +12,6 @@ use crate::args::{FixArgs, ReleaseStartArgs};
 use crate::checks;
 use crate::client::Client;
 use crate::commands::config as config_commands;
-use crate::commands::rollout::body_of;
 use crate::failure::Failure;
 use crate::output::{Out, Paint, say};
 
@@ -60,7 +59,7 @@ pub(super) async fn run(client: &Client, args: &ReleaseStartArgs, out: &mut Out)
 
 fn request(service: &ServiceConfig, args: &ReleaseStartArgs, findings: &Value, change: &Value) -> Value {
     let mut body = json!({
-        "config": body_of(service),
+        "config": config::request_json(service),
         "autoApprove": args.auto_approve,
         "findings": findings,
     });

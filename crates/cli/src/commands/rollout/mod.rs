@@ -13,8 +13,6 @@ mod watch;
 use fw_api::Status;
 use serde_json::Value;
 
-pub(super) use start::body as body_of;
-
 use crate::args::{Global, RolloutCommand};
 use crate::client::ClientError;
 use crate::commands::{block_on, client};

@@ -60,7 +60,7 @@ async fn begin(
     out: &mut Out,
 ) -> Result<(), Begin> {
     let key = uuid::Uuid::new_v4().to_string();
-    let answer = match client.post("/api/v1/rollouts", &body(service), Some(&key)).await {
+    let answer = match client.post("/api/v1/rollouts", &config::request_json(service), Some(&key)).await {
         Err(nobody @ ClientError::Unreachable { refused: true, .. }) => return Err(Begin::Nobody(nobody)),
         other => other?,
     };
@@ -110,17 +110,6 @@ fn check_name(name: Option<&str>, service: &ServiceConfig) -> Result<(), Failure
         }
         _ => Ok(()),
     }
-}
-
-/// What is sent: everything but who may ask the server, how often, and whom it tells, which is its own business.
-pub(in crate::commands) fn body(service: &ServiceConfig) -> Value {
-    let mut body = config::effective_json(service);
-    if let Some(object) = body.as_object_mut() {
-        object.remove("auth");
-        object.remove("ofrep");
-        object.remove("notifications");
-    }
-    body
 }
 
 /// Waits until data planes confirmed the first split.

@@ -68,30 +68,24 @@ pub(super) static COMMAND: Section = Section {
     exclusive: &[],
 };
 
-const PROCESS_KEYS: [Key; 6] = [
-    RUN,
-    ENV,
-    PASS,
-    CWD,
-    Key::optional(
-        "readyWithin",
-        Kind::Duration { per: Per::Second, min: Duration::from_secs(1), max: TIMEOUT_MAX },
-        r#""60s""#,
-        "Longest time until every instance is healthy; a bare number is seconds.",
-    ),
-    Key::optional(
-        "stopGrace",
-        Kind::Duration { per: Per::Second, min: Duration::from_secs(1), max: TIMEOUT_MAX },
-        r#""30s""#,
-        "How long it may take to end after it was asked to; a bare number is seconds.",
-    ),
-];
+const READY_WITHIN: Key = Key::optional(
+    "readyWithin",
+    Kind::Duration { per: Per::Second, min: Duration::from_secs(1), max: TIMEOUT_MAX },
+    r#""60s""#,
+    "Longest time until every instance is healthy; a bare number is seconds.",
+);
+const STOP_GRACE: Key = Key::optional(
+    "stopGrace",
+    Kind::Duration { per: Per::Second, min: Duration::from_secs(1), max: TIMEOUT_MAX },
+    r#""30s""#,
+    "How long it may take to end after it was asked to; a bare number is seconds.",
+);
 
 /// Processes on this machine.
 pub(super) static PROCESS: Section = Section {
     title: "release.deploy.process",
     doc: "One process for each URL of the version. It gets HOST, PORT, FW_SERVICE, FW_VERSION and FW_INSTANCE; `{host}`, `{port}` and `{version}` are replaced in its arguments. It outlives the server, and is started again when it ends by itself.",
-    keys: &PROCESS_KEYS,
+    keys: &[RUN, ENV, PASS, CWD, READY_WITHIN, STOP_GRACE],
     exclusive: &[],
 };
 
@@ -104,18 +98,8 @@ pub(super) static SYSTEMD: Section = Section {
         ENV,
         PASS,
         CWD,
-        Key::optional(
-            "readyWithin",
-            Kind::Duration { per: Per::Second, min: Duration::from_secs(1), max: TIMEOUT_MAX },
-            r#""60s""#,
-            "Longest time until every instance is healthy; a bare number is seconds.",
-        ),
-        Key::optional(
-            "stopGrace",
-            Kind::Duration { per: Per::Second, min: Duration::from_secs(1), max: TIMEOUT_MAX },
-            r#""30s""#,
-            "How long it may take to end after it was asked to; a bare number is seconds.",
-        ),
+        READY_WITHIN,
+        STOP_GRACE,
         Key::optional(
             "user",
             Kind::Text(format::TOKEN_NAME),

@@ -133,7 +133,7 @@ async fn steer(
             .map_err(|problem| Denied { again: problem.status == 503, why: problem.detail });
     }
     let done = releases.0.handle.command(&run, command, actor, reason, None).await;
-    done.map(drop).map_err(|refusal| Denied { why: refusal.to_string(), again: may_pass(&refusal) })
+    done.map(drop).map_err(|refusal| Denied { why: refusal.to_string(), again: refusal.may_pass() })
 }
 
 /// A refusal because it is where it should be, or somewhere else by now, is no failure: the engine looks again.
@@ -154,9 +154,5 @@ async fn seen(releases: &Releases, place: &Place) -> Outcome {
 }
 
 fn failed(refusal: &Refusal) -> Outcome {
-    Outcome::Failed { why: refusal.to_string(), again: may_pass(refusal) }
-}
-
-fn may_pass(refusal: &Refusal) -> bool {
-    matches!(refusal, Refusal::Store(_) | Refusal::Busy | Refusal::Closed)
+    Outcome::Failed { why: refusal.to_string(), again: refusal.may_pass() }
 }
